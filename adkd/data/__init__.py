@@ -1,0 +1,1 @@
+"""What is learned from: tasks, where their data comes from, how it is batched."""

@@ -1,0 +1,1 @@
+"""Baseline methods: one file each, found by its name."""
