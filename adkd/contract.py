@@ -53,6 +53,16 @@ class Pass:
     logits_from: Callable[[Tensor], Tensor] | None = None
     """The rest of the model as a function: embeddings [B, L, H] -> logits [B, C]."""
 
+    def float(self) -> Self:
+        """The same pass with every tensor in float32, for losses after a pass in bfloat16."""
+
+        def cast(value: object) -> object:
+            if isinstance(value, tuple):
+                return tuple(map(cast, value))
+            return value.float() if isinstance(value, Tensor) else value
+
+        return type(self)(*(cast(getattr(self, f.name)) for f in fields(self)))
+
 
 LossTerms = dict[str, tuple[float, Tensor]]
 """Name -> (weight, unweighted scalar). The loop adds them up and logs each one unweighted."""

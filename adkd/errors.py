@@ -14,3 +14,7 @@ def unknown(kind: str, value: object, allowed: Iterable[str]) -> InputError:
     near = get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f'; did you mean "{near[0]}"?' if near else ""
     return InputError(f'unknown {kind} "{value}"{hint} (allowed: {", ".join(names)})')
+
+
+class RunError(RuntimeError):
+    """A run went wrong and left no result. The message is one line, meant for the user."""

@@ -1,0 +1,100 @@
+"""Token attributions by integrated gradients, differentiable to the model's weights (Wu et al. 2023, section 3.2).
+
+The attribution of an encoder's output at the embedding block, with the zero vector as the baseline and m steps
+(Sundararajan et al. 2017, right Riemann sum): ``s = E * mean_k dF/dE(k E / m)``, k = 1..m. A *view* is one F. A
+token's score is the L2 norm of its part of s, and a map is the scores of an example divided by their L2 norm.
+
+Because a map is normalised and its sign is dropped, it is enough to know F up to a factor for each example:
+
+* regression: F = z. Two classes: F = z_0 - z_1; the views of the two classes coincide, so V = 1. For m = 1 both
+  give just the map of the released code, which differentiates the loss against the true label. For m > 1 the
+  released code weighs step k by (p_k - y), so that its map depends on the gold label; here steps weigh the same.
+* C > 2 classes: F_c = -log p_c for every class c, so V = C. Its gradient is the sum over i != c of p_i (d_i - d_c)
+  with d_i = d(z_i - z_C)/dE, so that C - 1 gradients serve all C views. The p_i are taken relative to the largest
+  one at the whole input: the map is the same, and a saturated softmax (p_c = 1 in float32) neither turns it into
+  rounding noise nor into NaN, as ``-log(softmax(z))`` does.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+def token_maps(
+    logits_from: Callable[[Tensor], Tensor],
+    embeddings: Tensor,
+    mask: Tensor,
+    *,
+    logits: Tensor | None = None,
+    steps: int = 1,
+    top_k: int | None = None,
+    create_graph: bool = False,
+) -> Tensor:
+    """Normalised token maps of every view.
+
+    Args:
+        logits_from: the model after its embedding block, [B, L, H] -> [B, C].
+        embeddings: [B, L, H], output of the embedding block; must require grad.
+        mask: [B, L], 1 at tokens.
+        logits: ``logits_from(embeddings)``, [B, C], where it is known already; saves one pass.
+        steps: m, the number of steps of the integral, at least 1.
+        top_k: K, how many of the H dimensions of a token count, those of largest magnitude; None for all.
+        create_graph: True to differentiate through the maps (the student); False for fixed maps (the teacher).
+
+    Returns:
+        [B, V, L], each [L] of L2 norm 1 (or all 0 where the model does not react at all), exactly 0 at padding.
+    """
+    if logits is None:
+        logits = logits_from(embeddings)
+    scale = _largest_other(logits)
+    if steps > 1:  # log_p - scale is then above 0 at some steps; its exponential and square must stay in float32
+        scale = scale.clamp(min=-40.0)
+    total = view_gradients(logits, embeddings, scale, create_graph)  # the last step, k = m
+    for k in range(1, steps):
+        point = embeddings * (k / steps)
+        total = total + view_gradients(logits_from(point), point, scale, create_graph)
+    scores = token_scores(total / steps * embeddings, top_k)  # [V, B, L]
+    return normalize(scores * mask, dim=-1).transpose(0, 1)
+
+
+def view_gradients(logits: Tensor, embeddings: Tensor, scale: Tensor, create_graph: bool) -> Tensor:
+    """Gradient of every view's F to the embeddings, [V, B, L, H]; see the module's text.
+
+    Args:
+        logits: [B, C], a function of ``embeddings``, one example's logits of its own embeddings alone.
+        embeddings: [B, L, H].
+        scale: [B, C] logarithm of the factor that each view is divided by; not used for fewer than three classes.
+        create_graph: whether the gradient itself is to be differentiated.
+    """
+    classes = logits.shape[1]
+    targets = [logits[:, i] - logits[:, -1] for i in range(classes - 1)] or [logits[:, 0]]
+    d = torch.stack(
+        [
+            torch.autograd.grad(target.sum(), embeddings, create_graph=create_graph, retain_graph=True)[0]
+            for target in targets
+        ]
+    )
+    if classes <= 2:
+        return d
+    d = torch.cat([d, torch.zeros_like(d[:1])])  # d_C = 0
+    others = 1 - torch.eye(classes, device=logits.device, dtype=logits.dtype)
+    log_p = logits.log_softmax(-1)
+    p = (log_p[:, None, :] - scale[:, :, None]).exp() * others  # [B, V, C], 0 where i = c
+    return torch.einsum("bvc,cblh->vblh", p, d) - p.sum(-1).T[:, :, None, None] * d
+
+
+def _largest_other(logits: Tensor) -> Tensor:
+    """[B, C], for every class the largest log-probability among the other classes; constant."""
+    classes = logits.shape[1]
+    own = torch.eye(classes, device=logits.device, dtype=torch.bool)
+    log_p = logits.detach().log_softmax(-1)[:, None, :].masked_fill(own, -torch.inf)
+    return log_p.amax(-1)
+
+
+def token_scores(attributions: Tensor, top_k: int | None) -> Tensor:
+    """L2 norm over the ``top_k`` dimensions of largest magnitude, [..., H] -> [...]; None for all dimensions."""
+    if top_k is not None and top_k < attributions.shape[-1]:
+        attributions = attributions.abs().topk(top_k, dim=-1).values
+    return torch.linalg.vector_norm(attributions, dim=-1)

@@ -1,0 +1,82 @@
+"""Patient knowledge distillation (Sun et al. 2019, arXiv:1908.09355).
+
+``L = (1 - alpha) L_task + alpha T^2 KL / C + beta MSE([CLS] states)``, as in the released code: the divergence is also
+divided by the number of classes (``KLDivLoss(reduction="mean")``), and the squared error is a mean over examples,
+layers and dimensions. The student's last layer has no partner.
+
+Departures: the paper has no STS-B; for regression the squared error between the two outputs takes the place of the
+divergence. The student is initialised as the config says, for every method alike.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Interval
+from torch.nn.functional import mse_loss, normalize
+
+from adkd import contract
+from adkd.contract import Batch, LossTerms, Pass
+from adkd.losses import soft_loss, task_loss
+from adkd.outline import Outline, Shape
+
+
+@dataclass(frozen=True)
+class Config(Outline):
+    alpha: Annotated[float, Interval(ge=0, le=1)] = 0.5
+    """Weight of the teacher's soft answers; the gold labels get 1 - alpha."""
+    temperature: Annotated[float, Gt(0)] = 10.0
+    """Softmax temperature T; the loss is multiplied by T^2."""
+    beta: Annotated[float, Ge(0)] = 100.0
+    """Weight of the patient loss. Its meaning depends on ``normalize``: unit vectors differ by 4 / H at the most."""
+    normalize: bool = True
+    """Scale every [CLS] state to unit length before comparing."""
+    layers: Literal["skip", "last"] = "skip"
+    """The teacher's layers to learn from: every (N/M)-th, or the last ones before the final."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"logits", "cls"})
+
+    def fits(self, teacher: Shape, student: Shape) -> str | None:
+        if student.layers < 2:
+            return f"the student has {student.layers} layer, and its last layer has no partner; at least 2 are needed"
+        if student.hidden != teacher.hidden:
+            return f"hidden sizes differ: student {student.hidden}, teacher {teacher.hidden}"
+        if student.layers > teacher.layers:
+            return f"the student has {student.layers} layers, the teacher {teacher.layers}"
+        if self.layers == "skip" and teacher.layers % student.layers:
+            return f'layers: "skip" needs {teacher.layers} teacher layers to be a multiple of {student.layers}'
+        return None
+
+
+def teacher_layers(teacher: int, student: int, layers: str) -> list[int]:
+    """0-based teacher layers that the student's layers 0..M-2 learn from; 12 -> 6: 1,3,5,7,9 or 6,7,8,9,10."""
+    if layers == "last":
+        return list(range(teacher - student, teacher - 1))
+    return [(i + 1) * (teacher // student) - 1 for i in range(student - 1)]
+
+
+class Method(contract.Method):
+    Config = Config
+
+    def __init__(self, config: Config, setup: contract.Setup):
+        super().__init__(config, setup)
+        self.teacher_layers = teacher_layers(setup.teacher.layers, setup.student.layers, config.layers)
+
+    def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
+        config, regression = self.config, self.setup.regression
+        ours, theirs = student.cls[:, :-1], teacher.cls[:, self.teacher_layers]  # [B, M-1, H]
+        if config.normalize:
+            ours, theirs = normalize(ours, dim=-1), normalize(theirs, dim=-1)
+        soft = soft_loss(
+            student.logits,
+            teacher.logits,
+            config.temperature,
+            regression=regression,
+            divergence=True,
+            squared_temperature=True,
+            mean_over_classes=True,
+        )
+        return {
+            "task": (1 - config.alpha, task_loss(student.logits, batch.labels, regression=regression)),
+            "kd": (config.alpha, soft),
+            "patient": (config.beta, mse_loss(ours, theirs)),
+        }

@@ -1,0 +1,86 @@
+"""TinyBERT, task-specific distillation without data augmentation (Jiao et al. 2020, arXiv:1909.10351).
+
+Two stages: first the teacher's intermediate states, ``sum_i MSE(A_S^i, A_T^g(i)) + sum_i MSE(W h_S^i, h_T^g(i))``
+with g(i) = i N / M, attention scores before the softmax, the embedding output as layer 0 and one shared projection W;
+then its answers, soft cross-entropy at T = 1 without gold labels (squared error for regression).
+
+Departures: no data augmentation (the paper's ablation finds it matters most for CoLA); no general distillation: the
+student is initialised as the config says, for every method alike; means run over real tokens, where the released code
+also averages over padding up to a fixed length; scores are compared before the mask is added, where the code adds
+-10000 and sets what is below -100 to 0; the classifier sees the pooled state, where the code applies a ReLU to it.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Gt
+from torch import Tensor, nn
+
+from adkd import contract
+from adkd.contract import Batch, LossTerms, Pass, Stage
+from adkd.losses import soft_loss
+from adkd.outline import Outline, Shape
+
+INTERMEDIATE = frozenset({"embeddings", "hidden", "attentions"})
+PREDICTION = frozenset({"logits"})
+
+
+@dataclass(frozen=True)
+class Config(Outline):
+    intermediate_epochs: Annotated[int, Ge(1)] = 10
+    """Epochs of the first stage; the run's ``epochs`` are those of the second."""
+    intermediate_learning_rate: Annotated[float, Gt(0)] = 5e-5
+    """Learning rate of the first stage, constant as in the released code."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"embeddings", "hidden", "attentions", "logits"})
+
+    def fits(self, teacher: Shape, student: Shape) -> str | None:
+        if teacher.heads != student.heads:
+            return f"attention heads differ: student {student.heads}, teacher {teacher.heads}"
+        if teacher.layers % student.layers:
+            return f"{teacher.layers} teacher layers are not a multiple of the student's {student.layers}"
+        return None
+
+
+class Method(contract.Method):
+    Config = Config
+
+    def __init__(self, config: Config, setup: contract.Setup):
+        super().__init__(config, setup)
+        self.projection = nn.Linear(setup.student.hidden, setup.teacher.hidden)
+
+    def stages(self) -> list[Stage]:
+        own = {
+            "epochs": self.config.intermediate_epochs,
+            "learning_rate": self.config.intermediate_learning_rate,
+            "schedule": "constant",
+            "warmup": 0.0,
+        }
+        return [
+            Stage("intermediate", self.intermediate_loss, INTERMEDIATE, own, selects=False),
+            Stage("prediction", self.loss, PREDICTION, {}),
+        ]
+
+    def intermediate_loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
+        """The first stage: states and attention scores of every student layer against its partner's."""
+        every = self.setup.teacher.layers // self.setup.student.layers
+        tokens = batch.mask.bool()
+        pairs = tokens[:, None, :, None] & tokens[:, None, None, :]  # [B, 1, L, L]
+        ours = (student.embeddings, *student.hidden)
+        theirs = (teacher.embeddings, *teacher.hidden[every - 1 :: every])
+        hidden = [mean_square(self.projection(s) - t, tokens[:, :, None]) for s, t in zip(ours, theirs, strict=True)]
+        attention = [
+            mean_square(s - t, pairs)
+            for s, t in zip(student.attentions, teacher.attentions[every - 1 :: every], strict=True)
+        ]
+        return {"hidden": (1.0, sum(hidden)), "attention": (1.0, sum(attention))}
+
+    def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
+        soft = soft_loss(student.logits, teacher.logits, 1.0, regression=self.setup.regression)
+        return {"kd": (1.0, soft)}
+
+
+def mean_square(difference: Tensor, where: Tensor) -> Tensor:
+    """Mean of the squared entries at which ``where``, broadcast to the same shape, is true."""
+    where = where.expand_as(difference)
+    return difference.square().masked_fill(~where, 0.0).sum() / where.sum()

@@ -1,0 +1,42 @@
+"""Vanilla knowledge distillation (Hinton et al. 2015, arXiv:1503.02531).
+
+``L = alpha T^2 KL(teacher || student) + (1 - alpha) L_task``. For regression, which the paper does not treat, the
+squared error between the two outputs takes the place of the divergence, and T has no effect.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Gt, Interval
+
+from adkd import contract
+from adkd.contract import Batch, LossTerms, Pass
+from adkd.losses import soft_loss, task_loss
+from adkd.outline import Outline
+
+
+@dataclass(frozen=True)
+class Config(Outline):
+    alpha: Annotated[float, Interval(ge=0, le=1)] = 0.5
+    """Weight of the teacher's soft answers; the gold labels get 1 - alpha."""
+    temperature: Annotated[float, Gt(0)] = 10.0
+    """Softmax temperature T; the loss is multiplied by T^2."""
+
+
+class Method(contract.Method):
+    Config = Config
+
+    def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
+        alpha, regression = self.config.alpha, self.setup.regression
+        soft = soft_loss(
+            student.logits,
+            teacher.logits,
+            self.config.temperature,
+            regression=regression,
+            divergence=True,
+            squared_temperature=True,
+        )
+        return {
+            "task": (1 - alpha, task_loss(student.logits, batch.labels, regression=regression)),
+            "kd": (alpha, soft),
+        }
