@@ -79,9 +79,9 @@ def view_gradients(logits: Tensor, embeddings: Tensor, scale: Tensor, create_gra
     if classes <= 2:
         return d
     d = torch.cat([d, torch.zeros_like(d[:1])])  # d_C = 0
-    others = 1 - torch.eye(classes, device=logits.device, dtype=logits.dtype)
-    log_p = logits.log_softmax(-1)
-    p = (log_p[:, None, :] - scale[:, :, None]).exp() * others  # [B, V, C], 0 where i = c
+    own = torch.eye(classes, device=logits.device, dtype=torch.bool)
+    log_p = logits.log_softmax(-1)[:, None, :] - scale[:, :, None]
+    p = log_p.masked_fill(own, -torch.inf).exp()  # [B, V, C], 0 where i = c
     return torch.einsum("bvc,cblh->vblh", p, d) - p.sum(-1).T[:, :, None, None] * d
 
 

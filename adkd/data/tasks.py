@@ -41,6 +41,9 @@ class Task:
         return names
 
 
+HIDDEN = -1
+"""Stands for a label that is not published; -1.0 for regression, as on the hub. No task has it as a real label."""
+
 BINARY = ("negative", "positive")
 ENTAILMENT = ("entailment", "not_entailment")
 PAIR = ("sentence1", "sentence2")
@@ -89,6 +92,27 @@ _ALL = (
     Task("qnli", "QNLI", ("question", "sentence"), ENTAILMENT, ACCURACY, _rows(104743, 5463, 5463)),
     Task("rte", "RTE", PAIR, ENTAILMENT, ACCURACY, _rows(2490, 277, 3000)),
     Task("wnli", "WNLI", PAIR, ENTAILMENT[::-1], ACCURACY, _rows(635, 71, 146)),
+    # The suite's own tasks: their splits are made by ``adkd.data.embedded``, so these counts are official here.
+    Task(
+        "movies",
+        "Movie reviews",
+        ("sentence",),
+        BINARY,
+        ACCURACY,
+        _rows(7066, 1500, 2000),
+        hidden=frozenset(),
+        glue=False,
+    ),
+    Task(
+        "privacyqa",
+        "PrivacyQA",
+        ("question", "context"),
+        ("irrelevant", "relevant"),
+        ACCURACY,
+        _rows(0, 0, 0),
+        hidden=frozenset(),
+        glue=False,
+    ),
 )
 
 TASKS: dict[str, Task] = {task.name: task for task in _ALL}
