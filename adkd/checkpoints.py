@@ -1,0 +1,153 @@
+"""The encoders that a config can name. Imports no torch: a plan needs their sizes alone."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adkd import assets, hub
+from adkd.errors import InputError, unknown
+from adkd.files import json_text, new_directory
+from adkd.outline import Shape
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A pre-trained encoder with a name of its own."""
+
+    shape: Shape
+    title: str
+    asset: str | None = None
+    """Entry of ``adkd.assets.ASSETS`` that holds it."""
+    hub: str | None = None
+    """Its name on the hub. Without an asset and a hub name, a checkpoint is generated."""
+    revision: str | None = None
+    """Commit on the hub. None is not pinned: the newest at the first download, which the cache then keeps."""
+
+
+CHECKPOINTS: dict[str, Checkpoint] = {
+    "minilm_l6": Checkpoint(Shape(6, 384, 12), "all-MiniLM-L6-v2", asset="minilm"),
+    "tiny_bert": Checkpoint(Shape(4, 32, 4), "generated BERT, untrained"),
+    "bert_base": Checkpoint(
+        Shape(12, 768, 12),
+        "BERT-base, uncased",
+        hub="google-bert/bert-base-uncased",
+        revision="86b5e0934494bd15c9632b12f734a8a67f723594",
+    ),
+    "bert_l6_h768": Checkpoint(Shape(6, 768, 12), "BERT 6 x 768", hub="google/bert_uncased_L-6_H-768_A-12"),
+}
+
+TINY: dict[str, Any] = {
+    "num_hidden_layers": 4,
+    "hidden_size": 32,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 128,
+    # Larger than BERT's 0.02: this encoder is never pre-trained, and at 32 units it would start out all but silent.
+    "initializer_range": 0.1,
+}
+TINY_SEED = 20231
+
+
+def shape(name: str) -> Shape | None:
+    """The size of an encoder, or None for a model on the hub that has no name here.
+
+    Args:
+        name: a key of ``CHECKPOINTS``, a directory, or the name of a model on the hub.
+
+    Raises:
+        InputError: it is none of these, or the directory's ``config.json`` is missing or states no size.
+    """
+    if name in CHECKPOINTS:
+        return CHECKPOINTS[name].shape
+    if not Path(name).expanduser().is_dir():
+        _hub_name(name)
+        return None
+    path = Path(name).expanduser() / "config.json"
+    keys = ("num_hidden_layers", "hidden_size", "num_attention_heads")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return Shape(*(int(config[key]) for key in keys))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: expected a model's configuration with {', '.join(keys)} ({error!r})") from error
+
+
+def location(name: str) -> tuple[str, str | None]:
+    """The directory that holds an encoder, and the commit it is at if it came from the hub; fetched if need be.
+
+    Raises:
+        InputError: as for ``shape``; or it cannot be fetched.
+    """
+    return _location(name, weights=True)
+
+
+def tokenizer(name: str) -> "PreTrainedTokenizerBase":
+    """The tokenizer that belongs to an encoder.
+
+    Raises:
+        InputError: as for ``location``; or there is no tokenizer in the directory.
+    """
+    from transformers import AutoTokenizer
+
+    directory, _ = _location(name, weights=False)
+    try:
+        return AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{directory} has no tokenizer that can be read: {str(error).splitlines()[0]}") from error
+
+
+def _location(name: str, weights: bool) -> tuple[str, str | None]:
+    if name not in CHECKPOINTS:
+        directory = Path(name).expanduser()
+        return (str(directory), None) if directory.is_dir() else _from_hub(_hub_name(name), None, weights)
+    known = CHECKPOINTS[name]
+    if known.asset:
+        return str(assets.fetch(known.asset)), None
+    return _from_hub(known.hub, known.revision, weights) if known.hub else (str(_tiny()), None)
+
+
+def _from_hub(model: str, revision: str | None, weights: bool) -> tuple[str, str | None]:
+    directory = hub.snapshot(model, revision, weights)
+    return str(directory), directory.name  # the hub's cache names a snapshot by its commit
+
+
+def _hub_name(name: str) -> str:
+    """The name itself if it can be one of the hub's, ``owner/model``. Raises InputError otherwise."""
+    if name.count("/") > 1 or name.startswith((".", "/", "~")):
+        raise InputError(f'model "{name}" is not a directory')
+    if "/" not in name:
+        raise unknown("model", name, CHECKPOINTS)
+    return name
+
+
+def _tiny() -> Path:
+    """The generated encoder, made at its first use. Its directory is named by what it is made from."""
+    from adkd.data.generated import VOCABULARY
+
+    recipe = sha256(json_text([TINY, TINY_SEED, VOCABULARY]).encode()).hexdigest()
+    directory = assets.cache() / f"tiny_bert-{recipe[:12]}"
+    if not directory.is_dir():
+        with assets.locked(directory):
+            if not directory.is_dir():
+                _make_tiny(directory, VOCABULARY)
+    return directory
+
+
+def _make_tiny(directory: Path, vocabulary: tuple[str, ...]) -> None:
+    import torch
+    from safetensors.torch import save_file
+    from transformers import BertConfig, BertModel
+
+    with torch.random.fork_rng(devices=[]):  # the run's own random numbers stay as they were
+        torch.manual_seed(TINY_SEED)
+        model = BertModel(BertConfig(vocab_size=len(vocabulary), **TINY))
+    settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 128}
+    with new_directory(directory) as new:
+        model.config.save_pretrained(new)
+        save_file(model.state_dict(), new / "model.safetensors", metadata={"format": "pt"})
+        (new / "vocab.txt").write_text("".join(f"{word}\n" for word in vocabulary))
+        (new / "tokenizer_config.json").write_text(json_text(settings))

@@ -1,0 +1,102 @@
+"""Prepared splits as batches of examples of like length, padded to the longest of them and no further."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adkd.contract import Batch
+from adkd.errors import unknown
+from adkd.files import read_json
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split. Its token numbers lie one example after the other in flat arrays."""
+
+    lengths: Tensor
+    """[n] int64: tokens of every example."""
+    labels: Tensor
+    """[n] int64 class numbers, or float32 for regression; -1 where they are hidden."""
+    idx: Tensor
+    """[n] int64: numbers of the examples in their source."""
+    labelled: bool
+    """Whether the labels are real."""
+    _ids: np.ndarray
+    """[sum of lengths] int32"""
+    _types: np.ndarray
+    """[sum of lengths] int8"""
+    _starts: np.ndarray
+    """[n] int64: where every example begins in the flat arrays."""
+    _pad: int
+
+    @classmethod
+    def load(cls, directory: Path, split: str) -> Self:
+        """One split of what ``prepare`` wrote to ``directory``.
+
+        Raises:
+            InputError: there is no such split.
+        """
+        from datasets import load_from_disk
+
+        about = read_json(Path(directory) / "data.json")
+        if split not in about["rows"]:
+            raise unknown(f"split of {directory}", split, about["rows"])
+        table = load_from_disk(str(Path(directory) / split)).data.table
+        ids = table["input_ids"].combine_chunks()
+        types = table["token_type_ids"].combine_chunks()
+        offsets = ids.offsets.to_numpy().astype(np.int64)
+        label = torch.float32 if not about["label_names"] else torch.int64
+        return cls(
+            lengths=torch.from_numpy(np.diff(offsets)),
+            labels=torch.tensor(table["label"].to_numpy(), dtype=label),
+            idx=torch.tensor(table["idx"].to_numpy(), dtype=torch.int64),
+            labelled=about["labelled"][split],
+            _ids=ids.flatten().to_numpy(),
+            _types=types.flatten().to_numpy(),
+            _starts=offsets[:-1] - offsets[0],
+            _pad=about["pad_token_id"],
+        )
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def batch(self, rows: Tensor) -> Batch:
+        """The examples at ``rows`` ([B] int64), in that order."""
+        lengths = self.lengths[rows].numpy()
+        within = np.arange(lengths.max())
+        mask = within < lengths[:, None]  # [B, L]
+        # Past an example's end the position is some other example's, or none: held inside the array, and masked.
+        where = np.minimum(self._starts[rows.numpy()][:, None] + within, len(self._ids) - 1)
+        return Batch(
+            input_ids=torch.from_numpy(np.where(mask, self._ids[where], self._pad).astype(np.int64)),
+            token_type_ids=torch.from_numpy(np.where(mask, self._types[where], 0).astype(np.int64)),
+            mask=torch.from_numpy(mask.astype(np.int64)),
+            labels=self.labels[rows],
+            rows=rows,
+        )
+
+
+def shuffled(lengths: Tensor, batch_size: int, generator: torch.Generator, chunk: int = 50) -> list[Tensor]:
+    """Batches of one epoch: every row in just one, rows of like length together, in random order.
+
+    Rows are shuffled, sorted by length within stretches of ``chunk`` batches, cut into batches, and these shuffled.
+
+    Args:
+        lengths: [n] tokens of every row.
+        batch_size: rows of a batch; one batch is smaller if it does not divide n.
+        generator: where all randomness comes from.
+        chunk: batches that are sorted together; 1 leaves the order fully random.
+    """
+    order = torch.randperm(len(lengths), generator=generator)
+    sorted_rows = [rows[lengths[rows].argsort(stable=True)] for rows in order.split(chunk * batch_size)]
+    batches = [batch for rows in sorted_rows for batch in rows.split(batch_size)]
+    return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
+    """Every row once, the longest first, so that what does not fit into memory fails at once."""
+    return list(lengths.argsort(descending=True, stable=True).split(batch_size)) if len(lengths) else []

@@ -1,0 +1,92 @@
+"""Batches: every row once, no more padding than needed, equal to a collation by hand."""
+
+import pytest
+import torch
+
+from adkd.data.batches import Examples, by_length, shuffled
+from adkd.data.prepare import prepare
+from adkd.errors import InputError
+
+LENGTHS = torch.randint(3, 90, (1003,), generator=torch.Generator().manual_seed(0))
+
+
+def order(seed: int, **settings) -> list[torch.Tensor]:
+    return shuffled(LENGTHS, 16, torch.Generator().manual_seed(seed), **settings)
+
+
+@pytest.mark.parametrize("batches", [order(1), order(1, chunk=1), by_length(LENGTHS, 16)])
+def test_every_row_is_in_just_one_batch(batches):
+    assert torch.equal(torch.cat(batches).sort().values, torch.arange(len(LENGTHS)))
+    assert sorted(map(len, batches)) == [1003 % 16] + [16] * (1003 // 16)
+
+
+def test_rows_of_a_batch_are_of_like_length_and_random_batches_are_not():
+    def padding(batches):
+        return sum(len(rows) * LENGTHS[rows].max().item() for rows in batches) / LENGTHS.sum().item() - 1
+
+    assert padding(order(1)) < 0.05
+    assert padding(order(1, chunk=1)) > 0.5
+
+
+def test_the_order_derives_from_the_generator_alone_and_is_no_order_of_length():
+    first, again, other = order(1), order(1), order(2)
+    assert all(map(torch.equal, first, again))
+    assert not torch.equal(torch.cat(first), torch.cat(other))
+    longest = torch.tensor([LENGTHS[rows].max() for rows in first])
+    assert not torch.equal(longest, longest.sort().values)
+    generator = torch.Generator().manual_seed(1)
+    epochs = [torch.cat(shuffled(LENGTHS, 16, generator)) for _ in range(2)]
+    assert not torch.equal(*epochs), "the next epoch has another order"
+
+
+def test_by_length_begins_with_the_longest():
+    lengths = LENGTHS[torch.cat(by_length(LENGTHS, 16))]
+    assert (lengths.diff() <= 0).all()
+    assert by_length(LENGTHS[:0], 16) == []
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("prepared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADKD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        for task in ("mnli", "stsb"):
+            rows = {"train": 1100, "validation": 7, "test": 5}  # more than one chunk of the stored arrays
+            settings = {"train_rows": None, "held_out": 0.1, "max_length": 24, "tokenizer": "tiny_bert", "seed": 1}
+            prepare({"task": task, "source": {"name": "generated", "rows": rows}, **settings}, directory / task)
+    return directory
+
+
+@pytest.mark.parametrize("task", ["mnli", "stsb"])
+def test_a_batch_equals_a_collation_by_hand(prepared, task):
+    from datasets import load_from_disk
+
+    stored, examples = load_from_disk(str(prepared / task))["train"], Examples.load(prepared / task, "train")
+    assert len(examples) == len(stored) == 990
+    assert examples.lengths.tolist() == stored["length"][:]
+    assert examples.labelled
+    for rows in ([989, 0, 500, 3], [7], list(range(990))):
+        batch, longest = examples.batch(torch.tensor(rows)), max(stored["length"][row] for row in rows)
+        for at, row in enumerate(rows):
+            example = stored[row]
+            blank = [0] * (longest - example["length"])
+            assert batch.input_ids[at].tolist() == example["input_ids"] + blank
+            assert batch.token_type_ids[at].tolist() == example["token_type_ids"] + blank
+            assert batch.mask[at].tolist() == [1] * example["length"] + blank
+        assert batch.input_ids.shape == (len(rows), longest)
+        assert batch.rows.tolist() == rows
+        assert torch.equal(batch.labels, torch.tensor([stored[row]["label"] for row in rows], dtype=batch.labels.dtype))
+    assert examples.labels.dtype == (torch.float32 if task == "stsb" else torch.int64)
+
+
+def test_padding_has_the_pad_number_whatever_it_is(prepared):
+    examples = Examples.load(prepared / "stsb", "validation")
+    other = type(examples)(**{**vars(examples), "_pad": 9})
+    batch = other.batch(torch.arange(7))
+    assert (batch.input_ids[batch.mask == 0] == 9).all()
+    assert (batch.mask == 0).any()
+
+
+def test_an_unknown_split(prepared):
+    with pytest.raises(InputError, match='did you mean "validation_matched"'):
+        Examples.load(prepared / "mnli", "validation_matchd")

@@ -1,0 +1,150 @@
+"""Which source has what, and the parquet layout."""
+
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from adkd import hub
+from adkd.data import published, sources
+from adkd.data.tasks import TASKS
+from adkd.errors import InputError
+from adkd.files import sha256
+
+RTE = TASKS["rte"]
+GENERATED = {"name": "generated", "rows": {"train": 4, "validation": 3, "test": 2}}
+
+
+def parquet(path, label, **columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = len(label)
+    texts = {"sentence1": [f"a {i}" for i in range(rows)], "sentence2": ["b"] * rows}
+    pa.parquet.write_table(pa.table({**texts, "label": label, "idx": list(range(rows)), **columns}), path)
+    return path
+
+
+@pytest.fixture(params=["", "glue"])
+def copy(tmp_path, request, monkeypatch):
+    """A local copy of the hub's files, of whose sha256 all are published."""
+    root = tmp_path / request.param
+    monkeypatch.setattr(published, "SHA256", dict(published.SHA256))
+    for split, label in {"train": [0, 1, 1], "validation": [1, 0], "test": [-1, -1]}.items():
+        path = parquet(root / published.path("rte", split), label)
+        published.SHA256["rte", split] = sha256(path)
+    return tmp_path
+
+
+def load(root, **exceptions):
+    return sources.load({"name": "directory", "path": str(root)}, RTE, exceptions)
+
+
+def test_parquet_copy(copy, monkeypatch):
+    monkeypatch.setitem(RTE.rows, "train", 3)
+    monkeypatch.setitem(RTE.rows, "validation", 2)
+    monkeypatch.setitem(RTE.rows, "test", 2)
+    found = load(copy)
+    assert found["train"].to_dict() == {
+        "sentence1": ["a 0", "a 1", "a 2"],
+        "sentence2": ["b"] * 3,
+        "label": [0, 1, 1],
+        "idx": [0, 1, 2],
+    }
+    assert found["test"]["label"] == [-1, -1]
+
+
+def test_a_changed_parquet_file_is_named_with_both_sha256(copy):
+    (path,) = copy.rglob("rte/train*.parquet")
+    parquet(path, [1, 1, 1])
+    with pytest.raises(InputError) as caught:
+        load(copy)
+    for part in (str(path), sha256(path), published.SHA256["rte", "train"]):
+        assert part in str(caught.value)
+    assert load(copy, train=3, validation=2, test=None)["train"]["label"][:] == [1, 1, 1], "a named subset"
+
+
+@pytest.mark.parametrize(
+    ("label", "columns", "says"),
+    [
+        ([0, 2], {}, "row 1: label of rte is 2, expected 0 to 1"),
+        ([0, -1], {}, "row 1: label of rte is -1"),
+        ([0, None], {}, "row 1: label is None"),
+        ([0, 1], {"sentence1": ["a", None]}, "row 1: sentence1 is None"),
+    ],
+)
+def test_wrong_parquet_rows(tmp_path, label, columns, says):
+    parquet(tmp_path / published.path("rte", "train"), label, **columns)
+    with pytest.raises(InputError, match=says):
+        load(tmp_path, train=2, validation=None, test=None)
+
+
+def test_every_glue_split_has_a_published_sha256():
+    assert set(published.SHA256) == {(task.name, s) for task in TASKS.values() if task.glue for s in task.rows}
+    assert len(set(published.SHA256.values())) == len(published.SHA256)
+
+
+@pytest.mark.parametrize(
+    ("source", "task", "says"),
+    [
+        ({"name": "embeded"}, "stsb", 'did you mean "embedded"'),
+        ({"name": "embedded"}, "sst2", 'did you mean "stsb"'),
+        ({"name": "hub"}, "movies", "unknown task of the data source"),
+        ({"name": "directory"}, "rte", "data.path is None"),
+        ({"name": "directory", "path": "/no/such"}, "rte", "data.path is '/no/such'"),
+        ({"name": "generated", "rows": {"train": 3, "validation": 0}}, "rte", "rows.validation is 0"),
+    ],
+)
+def test_a_source_that_cannot_give_the_task(source, task, says):
+    with pytest.raises(InputError, match=says):
+        sources.check(source, TASKS[task])
+
+
+def test_a_directory_without_the_task_says_what_it_has(tmp_path):
+    (tmp_path / "CoLA").mkdir()
+    with pytest.raises(InputError, match=r"no files for rte; looked for .*RTE.train\.tsv.* found CoLA"):
+        sources.check({"name": "directory", "path": str(tmp_path)}, RTE)
+
+
+def test_which_splits_are_labelled():
+    for name, test in (("hub", False), ("directory", False), ("embedded", True), ("generated", True)):
+        assert sources.labelled({"name": name}, TASKS["stsb"], "validation")
+        assert sources.labelled({"name": name}, TASKS["stsb"], "test") is test
+
+
+def test_generated_counts_come_from_the_source():
+    assert {s: len(rows) for s, rows in sources.load(GENERATED, TASKS["mnli"], {}).items()} == {
+        "train": 4,
+        "validation_matched": 3,
+        "validation_mismatched": 3,
+        "test_matched": 2,
+        "test_mismatched": 2,
+    }
+    with pytest.raises(InputError, match="rte train has 4 rows, expected 5"):
+        sources.load(GENERATED, RTE, {"train": 5})
+
+
+def test_an_unreachable_hub_is_one_line_that_says_what_to_do(monkeypatch):
+    from huggingface_hub import utils
+
+    def no_network(*_, **__):
+        raise AssertionError("a test asked for the network")
+
+    session = type("Session", (), {"head": staticmethod(no_network)})
+    monkeypatch.setattr(utils, "get_session", session)
+    with pytest.raises(InputError, match=r"^model \"no-such/model\" is not on this machine.*local directory") as caught:
+        hub.snapshot("no-such/model", None, weights=True)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=r"no-such/data.*directory"):
+        hub.dataset_file("no-such/data", "rte/x.parquet", "main")
+
+
+def test_planning_imports_nothing_heavy():
+    code = (
+        "import sys; from adkd import checkpoints; from adkd.data import sources, metrics, prepare\n"
+        "from adkd.data.tasks import TASKS\n"
+        "sources.check({'name': 'embedded'}, TASKS['stsb']); checkpoints.shape('minilm_l6')\n"
+        "print([m for m in ('torch', 'datasets', 'transformers', 'evaluate', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
