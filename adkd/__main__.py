@@ -1,0 +1,195 @@
+"""The command line: one sub-command per rule of the workflow, and a few to look around. Each imports what it needs."""
+
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adkd.errors import InputError, RunError
+
+app = typer.Typer(
+    help="Reproducibility benchmark suite for attribution-driven knowledge distillation (AD-KD).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Spec = Annotated[Path, typer.Argument(help="Spec file, results/plan/X.json; the result goes to results/X.")]
+Grid = Annotated[Path, typer.Argument(help="The plan's list of runs.")]
+Config = Annotated[
+    list[Path] | None,
+    typer.Option("--configfile", "--config", "-c", help="Config file; later ones are merged over earlier ones."),
+]
+GRID = Path("results/plan/grid.json")
+
+
+@app.command()
+def tasks() -> None:
+    """List the tasks."""
+    from adkd.data.tasks import TASKS
+
+    for task in TASKS.values():
+        kind = "regression" if task.regression else f"{task.outputs} classes"
+        typer.echo(
+            f"{task.name:<10} {task.title:<14} {kind:<11} {task.rows['train']:>7} train rows  {', '.join(task.metrics)}"
+        )
+
+
+@app.command(name="methods")
+def list_methods() -> None:
+    """List the methods and their settings."""
+    from adkd import methods
+
+    for name in methods.names():
+        typer.echo(f"{name}: {methods.summary(name)}")
+        for setting in methods.fields(name):
+            typer.echo(f"    {setting.name} ({setting.type}, default {setting.default}): {setting.doc}")
+
+
+@app.command()
+def data(spec: Spec) -> None:
+    """Load, check and tokenise one task."""
+    _make(spec, "data")
+
+
+@app.command()
+def teacher(spec: Spec) -> None:
+    """Train one teacher."""
+    _make(spec, "teacher")
+
+
+@app.command()
+def signals(spec: Spec) -> None:
+    """Compute one signal of one teacher."""
+    _make(spec, "signals")
+
+
+@app.command()
+def student(spec: Spec) -> None:
+    """Train one student."""
+    _make(spec, "student")
+
+
+@app.command()
+def scores(grid: Grid = GRID) -> None:
+    """Collect the scores of every planned run into one file."""
+    from adkd.analysis.scores import collect
+
+    collect(grid, grid.parents[1] / "scores.csv")
+
+
+@app.command()
+def tables(grid: Grid = GRID) -> None:
+    """Write the main table and the significance tables."""
+    from adkd.analysis import tables
+
+    tables.write(grid, grid.parents[1] / "scores.csv", grid.parents[1] / "tables")
+
+
+@app.command()
+def figures(grid: Grid = GRID) -> None:
+    """Draw the figures."""
+    from adkd.analysis import figures
+
+    root = grid.parents[1]
+    figures.write(grid, root / "scores.csv", root / "tables", root / "figures")
+
+
+@app.command()
+def summary(
+    results: Annotated[Path, typer.Argument(help="Directory of the results.")] = Path("results"),
+) -> None:
+    """Print the main table and where everything lies."""
+    from adkd.analysis.tables import summary
+
+    typer.echo(summary(results / "tables"))
+
+
+@app.command()
+def plan(config: Config = None) -> None:
+    """Check a config and say how many runs it means; writes nothing."""
+    from collections import Counter
+
+    from adkd import plan as planning
+
+    specs = planning.specs(planning.validate(planning.load_config(_configs(config))))
+    for stage, count in Counter(spec["stage"] for spec in specs.values()).items():
+        typer.echo(f"{stage:<8} {count:>5}")
+
+
+@app.command()
+def run(
+    method: Annotated[str, typer.Option(help="A method, see `adkd methods`.")],
+    task: Annotated[str, typer.Option(help="A task, see `adkd tasks`.")],
+    seed: Annotated[int, typer.Option(help="Seed of the student.")] = 1,
+    config: Config = None,
+) -> None:
+    """One run without Snakemake: data, teacher, signals and student, as far as they are not there yet."""
+    from adkd import plan as planning
+    from adkd.files import read_json, write_if_changed
+
+    given = planning.load_config(_configs(config))
+    given |= {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method}
+    specs = planning.specs(planning.validate(given))
+    made: set[str] = set()
+    for result, spec in specs.items():
+        path = Path("results/plan") / f"{result}.json"
+        report = Path("results") / result / planning.RESULT_FILE[spec["stage"]]
+        fresh = report.exists() and read_json(report)["spec"] == spec and not made & set(planning.upstream(spec))
+        write_if_changed(path, spec)
+        if fresh:
+            logging.info("%s is up to date", report.parent)
+            continue
+        logging.info("making %s", report.parent)
+        _make(path, spec["stage"])
+        made.add(str(report.parent))
+    found = read_json(report)
+    for split, values in found["scores"].items():
+        typer.echo(f"{split}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+    typer.echo(f"{report} holds the spec, the scores and the history; model and predictions lie beside it")
+
+
+def _configs(config: list[Path] | None) -> list[Path]:
+    from adkd import plan as planning
+
+    return config or [planning.DEFAULT_CONFIG]
+
+
+def _make(path: Path, stage: str) -> None:
+    """Run one stage from its spec file. A GPU is leased before torch is imported."""
+    from adkd import devices
+    from adkd import plan as planning
+
+    spec = planning.read_spec(path, stage)
+    out = planning.result_of(path)
+    if stage == "data":
+        from adkd.data.prepare import prepare
+
+        prepare(spec, out)
+        return
+    with devices.lease(spec["device"]):
+        if stage == "teacher":
+            from adkd.training.teacher import train as work
+        elif stage == "signals":
+            from adkd.training.signals import compute as work
+        else:
+            from adkd.training.student import train as work
+        work(spec, out)
+
+
+def main() -> None:
+    """Entry point: errors meant for the user are one line, 2 for bad input and 1 for a run that failed."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that temporary files go
+    try:
+        app()
+    except (InputError, RunError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""What a finished run leaves: its predictions, its scores, its model and everything needed to trust them."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from adkd.contract import Method
+from adkd.data import metrics
+from adkd.data.batches import Examples, by_length
+from adkd.data.tasks import Task
+from adkd.data.tasks import task as task_named
+from adkd.files import new_directory, read_json, write_json
+from adkd.settings import Training
+from adkd.training import runtime
+from adkd.training.loop import Fit, fit
+from adkd.training.progress import track
+from adkd.training.signals import Teacher
+
+log = logging.getLogger(__name__)
+
+EVALUATION_BATCH_SIZE = 64
+
+Scores = dict[str, dict[str, float]]
+"""Split -> metric -> value, in fractions."""
+
+
+def predict(model: nn.Module, examples: Examples, device: torch.device) -> np.ndarray:
+    """Logits [rows, C] of a model in eval mode, in the order of the split."""
+    model.eval()
+    parts, order = [], []
+    with torch.no_grad():
+        for rows in track(by_length(examples.lengths, EVALUATION_BATCH_SIZE), "predict"):
+            batch = examples.batch(rows).to(device)
+            logits = model(
+                input_ids=batch.input_ids, attention_mask=batch.mask, token_type_ids=batch.token_type_ids
+            ).logits
+            parts.append(logits.float().cpu())
+            order.append(rows)
+    return torch.cat(parts)[torch.cat(order).argsort()].numpy()
+
+
+class Watch:
+    """Scores a model on the splits that select the epoch, and remembers what it predicted there after every epoch."""
+
+    def __init__(self, task: Task, data: Path, selection: str, device: torch.device):
+        self.task, self.device = task, device
+        self.examples = {split: Examples.load(data, split) for split in selection_splits(task, selection)}
+        self.logits: list[dict[str, np.ndarray]] = []
+
+    def __call__(self, model: nn.Module) -> float:
+        """Mean of the main metric over the watched splits."""
+        found = {split: predict(model, examples, self.device) for split, examples in self.examples.items()}
+        self.logits.append(found)
+        values = [metrics.scores(self.task, found[s], e.labels.numpy()) for s, e in self.examples.items()]
+        return float(np.mean([value[self.task.metrics[0]] for value in values]))
+
+
+def selection_splits(task: Task, selection: str) -> tuple[str, ...]:
+    """The splits whose mean main metric selects the epoch; with ``last`` it is watched, not used."""
+    return ("held_out",) if selection == "held_out" else task.splits("validation")
+
+
+def train_and_write(
+    spec: dict[str, Any],
+    out: Path,
+    model: nn.Module,
+    method: Method,
+    teacher: Teacher,
+    device: torch.device,
+    accept: Callable[[Scores], None] = lambda scores: None,
+) -> None:
+    """Train, score and write one run; ``out`` appears whole or not at all.
+
+    Args:
+        spec: all that the run was told; repeated in ``metrics.json``.
+        out: directory of the result.
+        model: the classifier to train, fresh.
+        method: what its loss is.
+        teacher: where the teacher's outputs come from.
+        device: where it runs.
+        accept: raises if the scores must not go further (the teacher's floor).
+    """
+    began, started = time.perf_counter(), time.time()
+    task = task_named(spec["task"])
+    data = Path(spec["inputs"]["data"])
+    watch = Watch(task, data, spec["selection"], device)
+    run = Fit(
+        examples=Examples.load(data, "train"),
+        teacher=teacher,
+        training=Training(**spec["training"]),
+        score=watch,
+        keep_best=spec["selection"] != "last",
+        task=task.name,
+        seed=spec["seed"],
+        device=device,
+    )
+    history = fit(model, method, run)
+    kept = next(i for i, record in enumerate(history) if record["kept"])
+    seconds = time.perf_counter() - began
+    with new_directory(out) as folder:
+        splits = {split: watch.logits[kept].get(split) for split in spec["evaluate"]}
+        scores = write_predictions(folder / "predictions", model, task, data, splits, device)
+        accept(scores)
+        model.save_pretrained(folder / "model")
+        write_json(
+            folder / "metrics.json",
+            {
+                "spec": spec,
+                "scores": scores,
+                "selection": history[kept],
+                "history": history,
+                "seconds": seconds,
+                "started": started,
+                "finished": time.time(),
+                "train_rows": len(run.examples),
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "data_fingerprint": read_json(data / "data.json")["fingerprint"],
+                **runtime.provenance(device),
+            },
+        )
+    for split, values in scores.items():
+        log.info("%s: %s", split, ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+    log.info("wrote %s (%.0f s)", out, seconds)
+
+
+def write_predictions(
+    folder: Path,
+    model: nn.Module,
+    task: Task,
+    data: Path,
+    splits: dict[str, np.ndarray | None],
+    device: torch.device,
+) -> Scores:
+    """Store the logits of every split as parquet, and score those whose labels are known.
+
+    Args:
+        splits: split -> this model's logits where they are known already, else None.
+    """
+    folder.mkdir()
+    scores: Scores = {}
+    for split, logits in splits.items():
+        examples = Examples.load(data, split)
+        logits = predict(model, examples, device) if logits is None else logits
+        table = {"idx": examples.idx, "label": examples.labels.numpy().astype(np.float64)}
+        table |= {f"logit_{c}": logits[:, c] for c in range(logits.shape[1])}
+        pd.DataFrame(table).to_parquet(folder / f"{split}.parquet", index=False)
+        if examples.labelled:
+            scores[split] = metrics.scores(task, logits, examples.labels.numpy())
+    return scores

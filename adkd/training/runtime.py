@@ -1,0 +1,78 @@
+"""The process a training job runs in: device, threads, determinism, and what of it a result records."""
+
+import logging
+import os
+import platform
+import resource
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from adkd.errors import InputError
+from adkd.training.seeds import derived
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("torch", "transformers", "datasets", "evaluate", "numpy", "scipy", "scikit-learn")
+
+
+def start(spec: dict[str, Any]) -> torch.device:
+    """Set threads, determinism and the global seed once, and choose the device.
+
+    Args:
+        spec: reads ``device`` (auto, cpu or cuda), ``threads``, ``task`` and ``seed``.
+
+    Raises:
+        InputError: CUDA is asked for and there is none.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products on CUDA
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(spec["threads"])
+    torch.manual_seed(derived(spec["task"], spec["seed"], "dropout"))
+    found = torch.cuda.is_available()
+    if spec["device"] == "cuda" and not found:
+        raise InputError('device: "cuda" is asked for, and torch finds none (allowed here: auto, cpu)')
+    device = torch.device("cuda" if found and spec["device"] != "cpu" else "cpu")
+    log.info("device %s, %d threads", device, torch.get_num_threads())
+    return device
+
+
+def provenance(device: torch.device) -> dict[str, Any]:
+    """What a result records of the process and the machine it was made by."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "prefix": sys.prefix,
+        "versions": {package: version(package) for package in PACKAGES},
+        "git_commit": git_commit(),
+        "peak_memory_bytes": peak_memory(device),
+    }
+
+
+def peak_memory(device: torch.device) -> int:
+    """Peak memory so far in bytes: of the GPU, or of the process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def git_commit() -> str | None:
+    """The commit of the suite's own checkout, with ``+`` if files differ from it; None outside of git."""
+    root = Path(__file__).parents[2]
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty=+"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,149 @@
+"""Signals: what a teacher owes its students and is small per example, computed once and stored.
+
+A signal is one tensor over the rows of the train set, in shards of consecutive rows (safetensors, memory-mapped):
+``logits`` [rows, C], ``cls`` [rows, N, H] or ``token_maps`` [rows, V, L], padded with 0. Float32; the teacher is in
+eval mode. Every shard's sha256 stands in ``signals.json`` and is checked when the signal is opened.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from adkd.attribution import token_maps
+from adkd.contract import Batch, Pass
+from adkd.data.batches import Examples, by_length
+from adkd.errors import InputError
+from adkd.files import new_directory, read_json, sha256, write_json
+from adkd.outline import STORED
+from adkd.training import runtime
+from adkd.training.models import load_classifier
+from adkd.training.passes import forward
+from adkd.training.progress import track
+
+log = logging.getLogger(__name__)
+
+SHARD_ROWS = 16384
+BATCH_SIZE = 64
+
+
+def compute(spec: dict[str, Any], out: Path) -> None:
+    """The stage: compute one signal of one teacher over the train set and store it in ``out``.
+
+    Args:
+        spec: ``signal`` (kind, and for token maps top_k and steps), ``inputs`` (data, teacher), device, threads.
+    """
+    device = runtime.start(spec)
+    data, teacher = Path(spec["inputs"]["data"]), Path(spec["inputs"]["teacher"])
+    examples = Examples.load(data, "train")
+    model = frozen(load_classifier(teacher / "model").to(device))
+    with new_directory(out) as folder:
+        shards = []
+        for first in range(0, len(examples), SHARD_ROWS):
+            rows = torch.arange(first, min(first + SHARD_ROWS, len(examples)))
+            file = folder / f"shard-{len(shards):05d}.safetensors"
+            save_file({"signal": shard(model, examples, rows, spec["signal"], device)}, file)
+            shards.append({"file": file.name, "rows": len(rows), "sha256": sha256(file)})
+        fingerprint = read_json(data / "data.json")["fingerprint"]
+        write_json(folder / "signals.json", {"spec": spec, "shards": shards, "data_fingerprint": fingerprint})
+
+
+def shard(model: nn.Module, examples: Examples, rows: Tensor, signal: dict[str, Any], device: torch.device) -> Tensor:
+    """One signal for these rows of the split, [rows, ...] on the CPU; maps are padded to the longest of the rows."""
+    lengths = examples.lengths[rows]
+    parts: list[tuple[Tensor, Tensor]] = []
+    for chosen in track(by_length(lengths, BATCH_SIZE), signal["kind"]):
+        batch = examples.batch(rows[chosen]).to(device)
+        parts.append((chosen, one_batch(model, batch, signal).cpu()))
+    longest = max(value.shape[-1] for _, value in parts)
+    order = torch.cat([chosen for chosen, _ in parts]).argsort()
+    if signal["kind"] == "token_maps":
+        parts = [(chosen, pad(value, (0, longest - value.shape[-1]))) for chosen, value in parts]
+    return torch.cat([value for _, value in parts])[order].contiguous()
+
+
+def one_batch(model: nn.Module, batch: Batch, signal: dict[str, Any]) -> Tensor:
+    """One signal [B, ...] for a batch, as a live teacher gives it."""
+    kind = signal["kind"]
+    if kind == "token_maps":
+        with torch.no_grad():
+            found = forward(model, batch, frozenset({"embeddings"}))
+        with torch.enable_grad():
+            embeddings = found.embeddings.requires_grad_()
+            return token_maps(
+                found.logits_from, embeddings, batch.mask, steps=signal["steps"], top_k=signal["top_k"]
+            ).detach()
+    with torch.no_grad():
+        return getattr(forward(model, batch, frozenset({kind})), kind)
+
+
+def frozen(model: nn.Module) -> nn.Module:
+    """The model in eval mode, no weight of it requiring a gradient."""
+    return model.eval().requires_grad_(False)
+
+
+class Signal:
+    """A stored signal, opened for reading by row."""
+
+    def __init__(self, directory: Path, data_fingerprint: str):
+        """Open and verify.
+
+        Raises:
+            InputError: a shard differs from what was written, or the signal was made from other data.
+        """
+        index = read_json(directory / "signals.json")
+        if index["data_fingerprint"] != data_fingerprint:
+            raise InputError(
+                f"{directory}: made from data {index['data_fingerprint'][:12]}, "
+                f"the data here is {data_fingerprint[:12]}; remove the directory to compute it again"
+            )
+        self.shards: list[Tensor] = []
+        for entry in index["shards"]:
+            file = directory / entry["file"]
+            if (found := sha256(file)) != entry["sha256"]:
+                raise InputError(f"{file}: sha256 is {found}, signals.json says {entry['sha256']}")
+            with safe_open(file, framework="pt") as opened:
+                self.shards.append(opened.get_tensor("signal"))  # memory-mapped: read when touched
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """The signal of these rows, [B, ...]; maps at the length of the longest shard touched."""
+        place, offset = rows // SHARD_ROWS, rows % SHARD_ROWS
+        if len(self.shards) == 1:
+            return self.shards[0][rows]
+        picked = [(i, (place == i).nonzero()[:, 0]) for i in place.unique().tolist()]
+        values = [self.shards[i][offset[at]] for i, at in picked]
+        longest = max(value.shape[-1] for value in values)
+        values = [pad(value, (0, longest - value.shape[-1])) for value in values]
+        return torch.cat(values)[torch.cat([at for _, at in picked]).argsort()]
+
+
+class Teacher:
+    """A teacher as the training loop sees it: stored signals, and a live model for what is too big to store."""
+
+    def __init__(self, stored: dict[str, Signal], live: nn.Module | None = None):
+        self.stored = stored
+        self.live = live
+
+    def outputs(self, batch: Batch, needs: frozenset[str], device: torch.device) -> Pass:
+        """The teacher's pass over a batch on the CPU, its tensors on ``device``: just what ``needs`` names."""
+        stored = dict(self._stored(batch, needs & STORED, device))
+        live = needs - STORED
+        if not live:
+            return replace(Pass(logits=None), **stored)
+        with torch.no_grad():
+            return replace(forward(self.live, batch.to(device), live), **stored)
+
+    def _stored(self, batch: Batch, names: frozenset[str], device: torch.device) -> Iterator[tuple[str, Tensor]]:
+        for name in names:
+            value = self.stored[name].rows(batch.rows)
+            if name == "token_maps":
+                length = batch.mask.shape[1]
+                value = pad(value, (0, length - value.shape[-1]))  # a negative pad cuts
+            yield name, value.to(device, non_blocking=True)

@@ -1,0 +1,59 @@
+"""The student's stage: build the student, find its teacher's signals, train it by its method."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from adkd import checkpoints, methods
+from adkd.contract import Setup
+from adkd.data.tasks import task as task_named
+from adkd.errors import InputError
+from adkd.files import read_json
+from adkd.training import runtime
+from adkd.training.models import checkpoint_shape, load_classifier, new_classifier, shape
+from adkd.training.result import train_and_write
+from adkd.training.signals import Signal, Teacher, frozen
+
+
+def train(spec: dict[str, Any], out: Path) -> None:
+    """Train one student and write it to ``out``.
+
+    Args:
+        spec: method, settings, task, seed, student, training, selection, evaluate, inputs (data; signals and teacher as
+            far as the method needs them), device, threads.
+
+    Raises:
+        InputError: the teacher and the student do not fit the method, or do not share a vocabulary.
+        RunError: the loss became NaN.
+    """
+    device = runtime.start(spec)
+    task = task_named(spec["task"])
+    kind = methods.load(spec["method"])
+    student = new_student(spec, task.outputs, eager=kind.second_order)
+    inputs = spec["inputs"]
+    fingerprint = read_json(Path(inputs["data"]) / "data.json")["fingerprint"]
+    stored = {name: Signal(Path(path), fingerprint) for name, path in inputs["signals"].items()}
+    live = None
+    if "teacher" in inputs:
+        live = frozen(load_classifier(Path(inputs["teacher"]) / "model").to(device))
+    config = methods.configure(spec["method"], spec["settings"])
+    setup = Setup(task.outputs, task.regression, checkpoint_shape(spec["teacher_model"]), shape(student))
+    if reason := config.fits(setup.teacher, setup.student):
+        raise InputError(f"{spec['method']} cannot teach this student: {reason}")
+    train_and_write(spec, out, student, kind(config, setup), Teacher(stored, live), device)
+
+
+def new_student(spec: dict[str, Any], outputs: int, *, eager: bool) -> nn.Module:
+    """A student from a checkpoint of its own, or from chosen layers of the teacher's pre-trained checkpoint."""
+    student, place = spec["student"], {"task": spec["task"], "seed": spec["seed"], "eager": eager}
+    if "model" not in student:
+        layers = student["from_teacher_layers"]
+        return new_classifier(spec["teacher_model"], outputs, layers=layers, **place)
+    ours, theirs = (checkpoints.tokenizer(name).get_vocab() for name in (student["model"], spec["teacher_model"]))
+    if ours != theirs:
+        raise InputError(
+            f"student.model {student['model']} and teacher.model {spec['teacher_model']} do not share a vocabulary; "
+            "they must read the same tokens"
+        )
+    return new_classifier(student["model"], outputs, **place)

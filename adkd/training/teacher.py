@@ -1,0 +1,66 @@
+"""The teacher's stage: fine-tune an encoder, and refuse to hand on one that has learned nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adkd import contract
+from adkd.contract import Batch, LossTerms, Pass, Setup, Stage
+from adkd.data import metrics
+from adkd.data.batches import Examples
+from adkd.data.tasks import Task
+from adkd.data.tasks import task as task_named
+from adkd.errors import RunError
+from adkd.losses import task_loss
+from adkd.outline import Outline
+from adkd.training import runtime
+from adkd.training.models import new_classifier, shape
+from adkd.training.result import Scores, train_and_write
+from adkd.training.signals import Teacher
+
+
+class FineTuning(contract.Method):
+    """Nobody teaches a teacher: the loss against the gold labels."""
+
+    def stages(self) -> list[Stage]:
+        return [Stage("train", self.loss, frozenset(), {})]
+
+    def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
+        return {"task": (1.0, task_loss(student.logits, batch.labels, regression=self.setup.regression))}
+
+
+def train(spec: dict[str, Any], out: Path) -> None:
+    """Train one teacher and write it to ``out``.
+
+    Args:
+        spec: task, seed, model, training, selection, margin, evaluate, inputs (data), device, threads.
+
+    Raises:
+        RunError: the teacher does not beat a constant answer by ``margin`` on the dev set.
+    """
+    device = runtime.start(spec)
+    task = task_named(spec["task"])
+    model = new_classifier(spec["model"], task.outputs, task=task.name, seed=spec["seed"])
+    size = shape(model)
+    method = FineTuning(Outline(), Setup(task.outputs, task.regression, size, size))
+    data = Path(spec["inputs"]["data"])
+
+    def accept(scores: Scores) -> None:
+        check_floor(task, scores, data, spec["margin"])
+
+    train_and_write(spec, out, model, method, Teacher({}), device, accept)
+
+
+def check_floor(task: Task, scores: Scores, data: Path, margin: float) -> None:
+    """Raises RunError if the dev score is not above the floor, the best constant answer, by ``margin``."""
+    splits = task.splits("validation")
+    score = np.mean([scores[split][task.metrics[0]] for split in splits])
+    floors = [metrics.floor(task, Examples.load(data, split).labels.numpy()) for split in splits]
+    floor = np.mean(floors)
+    if not score > floor + margin:
+        raise RunError(
+            f"the {task.name} teacher has learned nothing: {task.metrics[0]} {score:.4f} on the dev set, "
+            f"a constant answer gets {floor:.4f}, and teacher.margin asks for {margin} more; "
+            "no student learns from it. Train it longer, with more rows or another learning rate"
+        )

@@ -1,0 +1,80 @@
+"""AD-KD's loss and its gradient against the plain version, in float64."""
+
+import copy
+
+import pytest
+import torch
+
+from adkd.contract import Pass, Setup
+from adkd.method import Config, Method
+from adkd.training.passes import forward
+from adkd.training.signals import frozen, one_batch
+from tests import plain
+from tests.models import STUDENT, TEACHER, batch, classifier
+
+
+def fast_loss(student, teacher, examples, config, progress=0.0):
+    """The suite's own loss, from signals as they are stored."""
+    outputs = student.config.num_labels
+    method = Method(config, Setup(outputs, outputs == 1, TEACHER, STUDENT))
+    signal = {"kind": "token_maps", "top_k": config.top_k, "steps": config.steps}
+    theirs = Pass(
+        logits=one_batch(teacher, examples, {"kind": "logits"}), token_maps=one_batch(teacher, examples, signal)
+    )
+    terms = method.loss(forward(student, examples, config.needs), theirs, examples, progress)
+    return sum(weight * value for weight, value in terms.values()), terms
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+@pytest.mark.parametrize("top_k", [None, 10])
+def test_loss_and_gradient_equal_the_plain_version(outputs, mode, top_k):
+    teacher, student = frozen(classifier(TEACHER, outputs)), classifier(STUDENT, outputs, seed=3)
+    student.train(mode == "train")
+    twin, examples = copy.deepcopy(student), batch(outputs, extra=2)
+    settings = {"alpha": 0.7, "temperature": 3.0, "beta": 10.0, "top_k": top_k}
+    torch.manual_seed(5)  # the same dropout in both
+    fast, _ = fast_loss(student, teacher, examples, Config(**settings))
+    fast.backward()
+    live = copy.deepcopy(teacher).requires_grad_(True)
+    torch.manual_seed(5)
+    slow = plain.adkd_loss(twin, live, examples, **settings)
+    slow.backward()
+    torch.testing.assert_close(fast, slow, atol=1e-8, rtol=1e-8)
+    for (name, ours), theirs in zip(student.named_parameters(), twin.parameters(), strict=True):
+        expected = torch.zeros_like(theirs) if theirs.grad is None else theirs.grad
+        torch.testing.assert_close(ours.grad, expected, atol=1e-8, rtol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_temperature_anneals_from_t_to_one():
+    teacher, student, examples = frozen(classifier(TEACHER, 2)), classifier(STUDENT, 2, seed=3), batch(2)
+
+    def kd(progress, **settings):
+        return fast_loss(student, teacher, examples, Config(**settings), progress)[1]["kd"][1]
+
+    assert kd(0.0, temperature=4.0, anneal=True) == kd(0.0, temperature=4.0)
+    assert kd(0.5, temperature=4.0, anneal=True) == kd(0.0, temperature=2.5)
+    assert kd(1.0, temperature=4.0, anneal=True) == kd(0.0, temperature=1.0)
+
+
+def test_double_backward_refuses_fused_attention():
+    """Why ``second_order`` methods get eager attention; if this stops raising, the restriction can go."""
+    teacher, student = frozen(classifier(TEACHER, 2)), classifier(STUDENT, 2, dtype=torch.float32)
+    student.set_attn_implementation("sdpa")
+    with pytest.raises(RuntimeError, match="not implemented"):
+        fast_loss(student, teacher.float(), batch(2), Config())[0].backward()
+
+
+def test_more_steps_still_reach_the_students_weights():
+    teacher, student, examples = frozen(classifier(TEACHER, 3)), classifier(STUDENT, 3, seed=3), batch(3)
+
+    def attribution():
+        return fast_loss(student, teacher, examples, Config(steps=3))[1]["attribution"][1]
+
+    attribution().backward()
+    weight = student.bert.encoder.layer[0].output.dense.weight
+    direction, before = weight.grad.clone(), attribution().item()
+    with torch.no_grad():
+        step = 1e-6 / direction.norm()
+        weight += step * direction
+    assert (attribution().item() - before) / step.item() == pytest.approx(direction.square().sum().item(), rel=1e-3)

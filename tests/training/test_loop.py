@@ -1,0 +1,95 @@
+"""The loop: schedule, selection, what it logs, and how it stops."""
+
+import pytest
+import torch
+
+from adkd.contract import Method, Setup
+from adkd.data.batches import Examples
+from adkd.errors import RunError
+from adkd.losses import task_loss
+from adkd.outline import Outline
+from adkd.settings import Training
+from adkd.training.loop import Fit, fit, groups, rate
+from adkd.training.models import new_classifier, shape
+from adkd.training.signals import Teacher
+
+
+class Plain(Method):
+    """The task's loss, with a second term that turns bad at a chosen step."""
+
+    bad_step = None
+
+    def __init__(self, setup):
+        super().__init__(Outline(), setup)
+        self.step = 0
+
+    def stages(self):
+        (stage,) = super().stages()
+        return [type(stage)("train", self.loss, frozenset(), {})]
+
+    def loss(self, student, teacher, batch, progress):
+        self.step += 1
+        extra = student.logits.sum() * (float("nan") if self.step == self.bad_step else 0.0)
+        return {"task": (1.0, task_loss(student.logits, batch.labels, regression=False)), "extra": (0.5, extra)}
+
+
+def run(data, scores, *, keep_best, bad_step=None, epochs=4):
+    """Fit a tiny student whose epochs are told what they are worth; also the head's weights after every epoch."""
+    model = new_classifier("tiny_bert", 3, task="mnli", seed=1, layers=[1, 3])
+    method, seen, left = Plain(Setup(3, False, shape(model), shape(model))), [], iter(scores)
+    method.bad_step = bad_step
+
+    def score(model):
+        assert not model.training
+        seen.append(model.classifier.weight.detach().clone())
+        return next(left)
+
+    examples = Examples.load(data, "train")
+    training = Training(batch_size=16, epochs=epochs, learning_rate=1e-3)
+    history = fit(model, method, Fit(examples, Teacher({}), training, score, keep_best, "mnli", 1, torch.device("cpu")))
+    return model, seen, history
+
+
+@pytest.mark.parametrize(("keep_best", "kept"), [(True, 1), (False, 3)])
+def test_the_selected_epoch_is_the_one_left_in_the_model(data, keep_best, kept):
+    model, seen, history = run(data, [0.1, 0.5, 0.3, 0.5], keep_best=keep_best)
+    assert torch.equal(model.classifier.weight, seen[kept])
+    assert [record["kept"] for record in history] == [i == kept for i in range(4)]
+    assert not torch.equal(seen[0], seen[kept])
+
+
+def test_terms_are_logged_without_their_weight(data):
+    _, _, history = run(data, [0.0], keep_best=True, epochs=1)
+    assert 0.9 < history[0]["terms"]["task"] < 1.4  # about log 3, whatever its weight
+    assert history[0]["terms"]["extra"] == 0.0
+
+
+def test_a_term_that_is_not_a_number_stops_the_run_and_is_named(data):
+    with pytest.raises(RunError, match=r"stage train, epoch 2, step 3: extra = nan"):
+        run(data, [0.1, 0.2], keep_best=True, bad_step=8)  # 70 rows in batches of 16 are 5 steps an epoch
+
+
+def test_the_same_seed_gives_the_same_weights(data):
+    models = []
+    for _ in range(2):
+        torch.manual_seed(0)  # dropout; a job does this once, when it starts
+        models.append(run(data, [0.0, 0.0], keep_best=False, epochs=2)[0])
+    one, other = models
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_learning_rate_factors():
+    linear = rate(Training(warmup=0.25), 8)
+    assert [linear(s) for s in range(9)] == pytest.approx([0, 0.5, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6, 0])
+    constant = rate(Training(schedule="constant"), 8)
+    assert [constant(s) for s in (0, 4, 8)] == [1, 1, 1]
+
+
+def test_weight_decay_spares_biases_and_layer_norms():
+    model = new_classifier("tiny_bert", 3, task="mnli", seed=1)
+    decayed, spared = groups(model, Plain(Setup(3, False, shape(model), shape(model))), Training(weight_decay=0.1))
+    named = {id(p): name for name, p in model.named_parameters()}
+    assert decayed["weight_decay"] == 0.1
+    assert all("bias" not in named[id(p)] and "LayerNorm" not in named[id(p)] for p in decayed["params"])
+    assert spared["weight_decay"] == 0.0
+    assert len(decayed["params"]) + len(spared["params"]) == len(named)
