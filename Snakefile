@@ -1,0 +1,30 @@
+# From a config to tables and figures. What runs is decided in adkd/plan.py: every result has a spec file in
+# results/plan/, and every rule is one line, `adkd VERB SPEC`, that can be run by hand.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+# Config files given on the command line stand alone: the default is not laid under them.
+if not workflow.overwrite_configfiles:
+
+    configfile: f"{workflow.basedir}/workflow/config/embedded.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/teacher.smk"
+include: "workflow/rules/signals.smk"
+include: "workflow/rules/student.smk"
+include: "workflow/rules/analysis.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.output,
+        rules.figures.output,

@@ -1,0 +1,74 @@
+"""The stored predictions of one method on one split, all seeds together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+
+from adkd.analysis import resampled
+from adkd.analysis.grid import Column, Run
+from adkd.analysis.stats import Array
+from adkd.errors import InputError
+
+_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What S runs of one method say about the E examples of a split."""
+
+    idx: Array
+    """[E] the examples' numbers."""
+    labels: Array
+    """[E] classes, or values for regression."""
+    each: Array
+    """[S, E] predicted classes, or values."""
+    averaged: Array
+    """[E] prediction of the mean of the S probabilities, or the mean value."""
+
+
+def read_predictions(runs: Sequence[Run], column: Column, recorded: pd.Series) -> Predictions:
+    """The predictions of a method's ``runs``, checked against their ``recorded`` scores (by seed).
+
+    Raises:
+        InputError: a file is missing, the examples differ between runs, or the predictions do not give the score.
+    """
+    outputs, idx, labels = [], None, None
+    for run in runs:
+        path = run.result / "predictions" / f"{column.split}.parquet"
+        if not path.is_file():
+            raise InputError(f"{path} is missing; make it anew with: {run.command}")
+        table = pd.read_parquet(path)
+        logits = table[[f"logit_{number}" for number in range(column.task.outputs)]].to_numpy(dtype=float)
+        if idx is None:
+            idx, labels = table["idx"].to_numpy(), table["label"].to_numpy()
+            if not column.task.regression:
+                labels = labels.astype(np.int64)
+        elif not (np.array_equal(idx, table["idx"]) and np.array_equal(labels, table["label"])):
+            raise InputError(f"{path} holds other examples than {runs[0].result}; make it anew with: {run.command}")
+        outputs.append(logits)
+        _check_score(run, column, labels, _predicted(logits, column), recorded.get(run.seed))
+    likely = np.stack(outputs) if column.task.regression else softmax(np.stack(outputs), axis=-1)  # [S, E, C]
+    return Predictions(
+        idx, labels, np.stack([_predicted(o, column) for o in outputs]), _predicted(likely.mean(0), column)
+    )
+
+
+def _predicted(outputs: Array, column: Column) -> Array:
+    """``[E, C] -> [E]``: the likeliest class, or the value."""
+    return outputs[:, 0] if column.task.regression else outputs.argmax(-1)
+
+
+def _check_score(run: Run, column: Column, labels: Array, predicted: Array, recorded: float | None) -> None:
+    """Refuse a run whose predictions do not give the score that it recorded."""
+    if recorded is None or not np.isfinite(recorded):
+        return
+    weights = np.ones((1, len(labels)))
+    score = resampled.scores(column.metric, labels, predicted[None], column.task.outputs, weights)[0, 0]
+    if not abs(score - recorded) < _TOLERANCE:
+        raise InputError(
+            f"{run.result}: {column.metric} on {column.split} is {score:.5f} by its predictions but "
+            f"{recorded:.5f} by its metrics; make both anew with: {run.command}"
+        )

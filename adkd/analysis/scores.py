@@ -1,0 +1,101 @@
+"""Gathers the metrics of every run into one table, the waist between running and analysing."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from adkd.analysis.grid import TEACHER, Grid, Run, read_grid
+from adkd.data.tasks import task
+from adkd.errors import InputError
+from adkd.files import new_file, read_json
+
+
+def collect(grid: Path, out: Path) -> None:
+    """Write ``out`` (``scores.csv``): columns ``method,task,seed,split,metric,value``, values as fractions.
+
+    An undefined score (``null`` in the metrics file) is a blank. Either the whole plan is there or nothing is written.
+
+    Raises:
+        InputError: a run has no metrics, was told something else than the plan says, or lacks a score.
+    """
+    plan = read_grid(grid)
+    missing = [run for run in plan.runs if not (run.result / "metrics.json").is_file()]
+    if missing:
+        raise InputError(
+            f"{missing[0].result / 'metrics.json'} is missing ({len(missing)} of {len(plan.runs)} runs have no "
+            f"metrics); make it with: {missing[0].command}"
+        )
+    rows = [row for run in plan.runs for row in _rows(plan, run)]
+    table = pd.DataFrame(rows, columns=["method", "task", "seed", "split", "metric", "value"])
+    _check_same_splits(plan, table)
+    with new_file(out) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _rows(plan: Grid, run: Run) -> list[tuple[str, str, str, str, str, float | None]]:
+    """The scores of one run on the plan's splits, in the order of the task table."""
+    path = run.result / "metrics.json"
+    metrics = read_json(path)
+    _check_spec(run, metrics.get("spec"))
+    rows = []
+    for role in plan.roles:
+        for split in task(run.task).splits(role):
+            scores = metrics["scores"].get(split)
+            if scores is None:
+                if split in task(run.task).hidden:
+                    continue
+                raise InputError(f'{path} has no scores on "{split}"; make it anew with: {run.command}')
+            for metric in task(run.task).metrics:
+                if metric not in scores:
+                    raise InputError(f'{path} has no "{metric}" on "{split}"; make it anew with: {run.command}')
+                value = scores[metric]
+                if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
+                    raise InputError(f"{path} says {metric} = {value!r} on {split}; a finite number is needed")
+                rows.append((run.method, run.task, run.seed, split, metric, value))
+    return rows
+
+
+def _check_spec(run: Run, told: Any) -> None:
+    """Refuse results of a run that was told something else than the plan says."""
+    if not run.spec.is_file():
+        raise InputError(f"{run.spec} is missing; make it with: adkd plan")
+    planned = read_json(run.spec)
+    expected = {"task": run.task} | ({} if run.method == TEACHER else {"method": run.method})
+    for key, value in expected.items():
+        if planned.get(key) != value:
+            raise InputError(f"{run.spec} says {key} {planned.get(key)!r}, the grid {value!r}; run: adkd plan")
+    if told != planned:
+        where, was, is_now = _difference("", told, planned)
+        raise InputError(
+            f"{run.result / 'metrics.json'} was made with another spec: {where or 'it'} was {was}, "
+            f"the plan says {is_now}; make it anew with: {run.command}"
+        )
+
+
+def _difference(key: str, told: Any, planned: Any) -> tuple[str, str, str]:
+    """The first place where two JSON values differ: (dotted key, was, is now). They must differ."""
+    if not (isinstance(told, dict) and isinstance(planned, dict)):
+        return key, repr(told), repr(planned)
+    for name in sorted(told.keys() | planned.keys()):
+        inner = f"{key}.{name}" if key else name
+        if name not in told:
+            return inner, "not set", repr(planned[name])
+        if name not in planned:
+            return inner, repr(told[name]), "nothing about it"
+        if told[name] != planned[name]:
+            return _difference(inner, told[name], planned[name])
+    raise AssertionError("equal values have no difference")
+
+
+def _check_same_splits(plan: Grid, table: pd.DataFrame) -> None:
+    """Refuse a task whose runs are scored on different splits: their columns could not be compared."""
+    splits = table.groupby(["task", "method", "seed"], sort=False)["split"].agg(lambda names: tuple(sorted(set(names))))
+    for name in plan.tasks:
+        if name in splits.index and (found := splits.loc[name]).nunique() > 1:
+            (method, seed), names = next((key, value) for key, value in found.items() if value != found.iloc[0])
+            raise InputError(
+                f"the runs of {name} are scored on different splits: {method} seed {seed} on {', '.join(names)}, "
+                f"others on {', '.join(found.iloc[0])}; remove the older results and run them again"
+            )

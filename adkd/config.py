@@ -1,0 +1,261 @@
+"""The config: read, laid over one another, held against the schema and against what the code knows.
+
+Everything that can be wrong with a config is found here, before anything is computed. Imports no torch.
+"""
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+from adkd import checkpoints, methods, settings
+from adkd.data import sources
+from adkd.data.tasks import TASKS, task
+from adkd.errors import InputError, unknown
+from adkd.outline import Outline, Shape
+
+SCHEMA = Path(__file__).resolve().parents[1] / "workflow" / "schemas" / "config.schema.yaml"
+Config = dict[str, Any]
+
+
+def load_config(paths: Sequence[Path]) -> Config:
+    """The config of these YAML files; what a later file says wins, key by key.
+
+    Raises:
+        InputError: a file is missing or is not a YAML mapping.
+    """
+    config: Config = {}
+    for path in paths:
+        try:
+            layer = yaml.safe_load(Path(path).read_text())
+        except FileNotFoundError:
+            raise InputError(f"no such config file: {path}") from None
+        except yaml.YAMLError as error:
+            raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(layer, dict):
+            raise InputError(f"{path} is not a mapping of keys to values")
+        config = _merged(config, layer)
+    return config
+
+
+def validate(config: Mapping[str, Any]) -> Config:
+    """The same config, its defaults filled in.
+
+    Raises:
+        InputError: the first thing that is wrong with it, in one line.
+    """
+    config = copy.deepcopy(dict(config))
+    errors = sorted(_validator().iter_errors(config), key=_rank)
+    if errors:
+        raise _in_words(errors[0])
+    _fill(config, _validator().schema)
+    _check_names(config)
+    _check_data(config)
+    _check_settings(config)
+    _check_models(config)
+    return config
+
+
+def source(config: Config) -> dict[str, Any]:
+    """Where the examples come from, as the specs and ``adkd.data.sources`` have it."""
+    data = config["data"]
+    return {"name": data["source"]} | {key: data[key] for key in ("path", "rows") if data[key] is not None}
+
+
+def method_settings(config: Config, method: str, name: str) -> tuple[Outline, settings.Training]:
+    """A method's settings on a task, and how its students are trained there."""
+    return settings.resolve(methods.outline(method), method, name, config["settings"])
+
+
+def reason_to_skip(outline: Outline, name: str) -> str | None:
+    """Why a method with these settings has no run on a task, or None."""
+    return outline.applies_to(task(name))
+
+
+def train_rows(config: Config, name: str) -> int | None:
+    """How many training examples of a task are used; None for all."""
+    rows = config["data"]["train_rows"]
+    return rows.get(name) if isinstance(rows, dict) else rows
+
+
+def evaluated(config: Config, name: str, always: Sequence[str] = ()) -> list[str]:
+    """The splits of a task that a run predicts, each once; those that the source lacks by a named exception are not."""
+    roles = (*always, *config["score"], *config["predict"])
+    splits = dict.fromkeys(split for role in roles for split in task(name).splits(role))
+    return [split for split in splits if not _absent(config, name, split)]
+
+
+def _merged(under: Any, over: Any) -> Any:
+    if isinstance(under, dict) and isinstance(over, dict):
+        return under | {key: _merged(under.get(key), value) for key, value in over.items()}
+    return over
+
+
+def _fill(value: Any, schema: Mapping[str, Any]) -> None:
+    """Put the schema's defaults where a mapping lacks a key."""
+    for key, below in schema.get("properties", {}).items():
+        if "default" in below and key not in value:
+            value[key] = copy.deepcopy(below["default"])
+        if isinstance(value.get(key), dict):
+            _fill(value[key], below)
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    # The standard takes 1.0 for an integer; a seed 1.0 would make a directory of that name.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    schema = yaml.safe_load(SCHEMA.read_text())
+    return extend(Draft202012Validator, type_checker=types)(schema)
+
+
+_WORDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "array": "a list",
+    "object": "a mapping of keys to values",
+    "null": "null",
+    "boolean": "true or false",
+}
+
+
+def _rank(error: ValidationError) -> tuple[bool, list[str]]:
+    """Unknown keys first: what is missing elsewhere may be what was misspelt."""
+    return error.validator != "additionalProperties", [str(part) for part in error.absolute_path]
+
+
+def _in_words(error: ValidationError) -> InputError:
+    where = _dotted(error.absolute_path)
+    match error.validator:
+        case "additionalProperties":
+            allowed = error.schema["properties"]
+            wrong = next(key for key in error.instance if key not in allowed)
+            return unknown(f"key of {where or 'the config'}", wrong, allowed)
+        case "required":
+            missing = [key for key in error.validator_value if key not in error.instance]
+            return InputError(f"{where or 'the config'} has no {', '.join(missing)}; needed: {_list(error)}")
+        case "enum":
+            return unknown(f"value of {where}:", error.instance, error.validator_value)
+        case "uniqueItems":
+            twice = next(one for one in error.instance if error.instance.count(one) > 1)
+            return InputError(f"{where} names {json.dumps(twice)} twice; allowed is each once")
+        case "type":
+            wanted = error.validator_value
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            allowed = " or ".join(_WORDS[kind] for kind in kinds)
+            return InputError(f"{where} is {settings.seen(error.instance)}; allowed is {allowed}")
+    words = {
+        "minimum": "at least",
+        "maximum": "at most",
+        "exclusiveMinimum": "above",
+        "minItems": "a length of at least",
+    }
+    limit = f"{words.get(error.validator, error.validator)} {error.validator_value}"
+    return InputError(f"{where} is {settings.seen(error.instance)}; allowed is {limit}")
+
+
+def _list(error: ValidationError) -> str:
+    return ", ".join(error.validator_value)
+
+
+def _dotted(path: Sequence[str | int]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _check_names(config: Config) -> None:
+    for name in config["tasks"]:
+        task(name)
+    for name in config["methods"]:
+        methods.file(name)
+    if config["reference"] not in config["methods"]:
+        raise unknown("reference among methods", config["reference"], config["methods"])
+    for key in ("train_rows", "expected_rows"):
+        by_task = config["data"][key]
+        for name in by_task if isinstance(by_task, dict) else ():
+            _named(f"task in data.{key}", name, TASKS)
+    for name, by_split in config["data"]["expected_rows"].items():
+        for split in by_split:
+            _named(f"split of {name} in data.expected_rows", split, task(name).rows)
+
+
+def _check_data(config: Config) -> None:
+    data, origin = config["data"], source(config)
+    for key, owner in (("path", "directory"), ("rows", "generated")):
+        if (data[key] is not None) != (data["source"] == owner):
+            verb = "needs" if data["source"] == owner else "has no use for"
+            raise InputError(f'data.source "{data["source"]}" {verb} data.{key}')
+    for one in map(task, config["tasks"]):
+        sources.check(origin, one)
+        for role in ("train", "validation"):
+            for split in one.splits(role):
+                if _absent(config, one.name, split):
+                    raise InputError(f'data.expected_rows says that {one.name} has no "{split}"; no run goes without')
+        for split in (split for role in config["score"] for split in one.splits(role)):
+            if _absent(config, one.name, split):
+                raise InputError(f'score: data.expected_rows says that {one.name} has no "{split}"')
+            if not sources.labelled(origin, one, split):
+                raise InputError(
+                    f'score: split "{split}" of {one.name} has no labels in source "{data["source"]}"; '
+                    "allowed are splits with labels; `predict` stores predictions without them"
+                )
+        evaluated(config, one.name)
+
+
+def _absent(config: Config, name: str, split: str) -> bool:
+    return config["data"]["expected_rows"].get(name, {}).get(split, 0) is None
+
+
+def _check_settings(config: Config) -> None:
+    """Every section, also of methods and tasks that this config does not run: a slip there is a slip all the same."""
+    for section, levels in config["settings"].items():
+        _named("section of settings", section, [*settings.RESERVED, *methods.names()])
+        for level, values in levels.items():
+            _named(f"task in settings.{section}", level, ["all", *TASKS])
+            if section in settings.RESERVED:
+                settings.check(settings.Training, values, section)
+            else:
+                settings.check(methods.outline(section), values, section, also=settings.TRAINING)
+                training = {key: value for key, value in values.items() if key in settings.TRAINING}
+                settings.check(settings.Training, training, section)
+    for name in config["tasks"]:
+        settings.resolve_teacher(config["teacher"], name, config["settings"])
+
+
+def _check_models(config: Config) -> None:
+    student = config["student"] = {key: v for key, v in config["student"].items() if v is not None}
+    if len(student) != 1:
+        has = " and ".join(student) or "nothing"
+        raise InputError(f"student has {has}; allowed is exactly one of from_teacher_layers, model")
+    ours, theirs = _shapes(config)
+    layers = student.get("from_teacher_layers")
+    if layers and theirs and max(layers) >= theirs.layers:
+        raise InputError(
+            f"student.from_teacher_layers has {max(layers)}; allowed are 0 to {theirs.layers - 1}, "
+            f"the layers of {config['teacher']['model']}"
+        )
+    for method, name in product(config["methods"], config["tasks"]):
+        outline = method_settings(config, method, name)[0]
+        if ours and theirs and not reason_to_skip(outline, name) and (reason := outline.fits(theirs, ours)):
+            raise InputError(f"{method} on {name} cannot teach this student with this teacher: {reason}")
+
+
+def _shapes(config: Config) -> tuple[Shape | None, Shape | None]:
+    """The sizes of student and teacher, as far as they are known before anything is downloaded."""
+    teacher = checkpoints.shape(config["teacher"]["model"])
+    if "model" in config["student"]:
+        return checkpoints.shape(config["student"]["model"]), teacher
+    layers = len(config["student"]["from_teacher_layers"])
+    return teacher and Shape(layers, teacher.hidden, teacher.heads), teacher
+
+
+def _named(kind: str, name: object, allowed: Sequence[str] | Mapping[str, Any]) -> None:
+    if name not in allowed:
+        raise unknown(kind, name, allowed)

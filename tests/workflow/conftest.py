@@ -1,0 +1,54 @@
+"""The tiny grid, run once for all tests of the workflow: the real thing, only small."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+TINY = REPOSITORY / "workflow" / "config" / "tiny.yaml"
+GPUS = ("4", "7")
+"""Names of GPUs that this machine does not have: a lease hands them out all the same, and torch uses the CPU."""
+
+
+def environment(cache: Path, **more: str) -> dict[str, str]:
+    """The environment of a command of the suite: no hub, a cache and leases of the tests' own."""
+    own = {
+        "ADKD_CACHE": str(cache),
+        "ADKD_LEASE_DIR": str(cache / "leases"),
+        "HF_HUB_OFFLINE": "1",
+        "XDG_CACHE_HOME": str(cache),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**os.environ, **own, **more}
+
+
+def command(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess:
+    """Run ``python -m MODULE ...`` in a directory and return what it printed; the caller looks at the exit status."""
+    cache = cwd / "cache"
+    cache.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(cache, **variables),
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+
+
+def snakemake(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess:
+    """Run the suite's Snakefile with ``cwd`` as working directory."""
+    snakefile = ["--snakefile", REPOSITORY / "Snakefile", "--cores", "2"]
+    return command("snakemake", *snakefile, *arguments, cwd=cwd, **variables)
+
+
+@pytest.fixture(scope="session")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which the tiny grid has run to its end, two jobs at a time on two stand-in GPUs."""
+    where = tmp_path_factory.mktemp("grid")
+    done = snakemake("--configfile", TINY, "--resources", "gpu=2", cwd=where, CUDA_VISIBLE_DEVICES=",".join(GPUS))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return where

@@ -1,0 +1,162 @@
+"""From a config to tables, as users run it: what is there afterwards, and what a broken run leaves behind."""
+
+import json
+import shutil
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+
+from adkd import plan
+from adkd.files import read_json, write_json
+from tests.workflow.conftest import GPUS, TINY, command, snakemake
+
+CONFIG = plan.validate(plan.load_config([TINY]))
+STUDENTS = len(CONFIG["methods"]) * len(CONFIG["tasks"]) * len(CONFIG["seeds"])
+
+
+def metrics(grid):
+    return {path.parent: read_json(path) for path in sorted(grid.glob("results/*/**/metrics.json"))}
+
+
+def test_every_run_is_scored_and_repeats_its_spec(grid):
+    found = metrics(grid)
+    assert len(found) == STUDENTS + len(CONFIG["tasks"])
+    for directory, result in found.items():
+        spec = read_json(grid / "results/plan" / directory.relative_to(grid / "results").with_suffix(".json"))
+        assert result["spec"] == spec
+        assert result["scores"], directory
+        assert result["seconds"] > 0
+        assert (directory / "model" / "model.safetensors").exists()
+        for split in spec["evaluate"]:
+            predictions = pd.read_parquet(directory / "predictions" / f"{split}.parquet")
+            assert predictions.filter(like="logit_").notna().all(axis=None)
+
+
+def test_scores_and_tables_cover_the_grid(grid):
+    scores = pd.read_csv(grid / "results/scores.csv")
+    assert list(scores.columns[:6]) == ["method", "task", "seed", "split", "metric", "value"]
+    assert set(scores.method) == {*CONFIG["methods"], "teacher"}
+    main = pd.read_csv(grid / "results/tables/main.csv")
+    assert list(main.columns[:6]) == ["method", "task", "metric", "mean", "sd", "n"]
+    assert set(main[main.method == "adkd"].n) == {len(CONFIG["seeds"])}
+    significance = pd.read_csv(grid / "results/tables/significance.csv")
+    columns = "task,method,reference,metric,difference,low,high,p,p_holm,n,test"
+    assert ",".join(significance.columns[:11]) == columns
+    assert "*" not in (grid / "results/tables/main.csv").read_text()
+    for name in ("tables/main.md", "tables/main.tex", "tables/significance.md", "figures/scores.png"):
+        assert (grid / "results" / name).stat().st_size > 0
+
+
+def test_the_teacher_beats_a_constant_answer_and_losses_are_logged_unweighted(grid):
+    for directory, result in metrics(grid).items():
+        for record in result["history"]:
+            assert record["terms"], directory
+        if result["spec"].get("method") == "adkd":
+            assert set(result["history"][0]["terms"]) == {"task", "kd", "attribution"}
+        if result["spec"].get("method") == "tinybert":
+            assert {r["stage"] for r in result["history"]} == {"intermediate", "prediction"}
+            assert result["selection"]["stage"] == "prediction"
+
+
+def test_two_at_a_time_and_never_two_on_one_gpu(grid):
+    spans = {gpu: [] for gpu in GPUS}
+    for result in metrics(grid).values():
+        spans[result["cuda_visible_devices"]].append((result["started"], result["finished"]))
+    every = sorted(span for gpu in GPUS for span in spans[gpu])
+    assert any(later[0] < earlier[1] for earlier, later in pairwise(every)), "nothing ran at once"
+    for gpu in GPUS:
+        assert spans[gpu], f"GPU {gpu} was never used"
+        for earlier, later in pairwise(sorted(spans[gpu])):
+            assert earlier[1] <= later[0], f"two runs at once on GPU {gpu}"
+
+
+def test_a_second_run_has_nothing_to_do(grid):
+    done = snakemake("--configfile", TINY, cwd=grid)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("method", ["adkd", "tinybert"])
+def test_the_same_spec_gives_the_same_numbers_bit_for_bit(grid, tmp_path, method):
+    result = f"students/{method}/{CONFIG['tasks'][0]}/seed-1"
+    before = read_json(grid / "results" / result / "metrics.json")
+    shutil.copytree(grid / "results", tmp_path / "results")
+    shutil.rmtree(tmp_path / "results" / result)
+    done = command("adkd", "student", f"results/plan/{result}.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    after = read_json(tmp_path / "results" / result / "metrics.json")
+    assert after["scores"] == before["scores"]
+    assert [r["terms"] for r in after["history"]] == [r["terms"] for r in before["history"]]
+    for path in sorted((grid / "results" / result / "predictions").iterdir()):
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(path), pd.read_parquet(tmp_path / "results" / result / "predictions" / path.name)
+        )
+
+
+def spec_with(grid, tmp_path, result, **training):
+    """The plan's spec of a result with other training settings, as a plan of its own that uses the grid's inputs."""
+    spec = read_json(grid / "results/plan" / f"{result}.json")
+    spec["training"] |= training
+    for place in ("data", "teachers", "signals"):
+        if not (tmp_path / "results" / place).exists():
+            (tmp_path / "results").mkdir(exist_ok=True)
+            (tmp_path / "results" / place).symlink_to(grid / "results" / place)
+    path = tmp_path / "results/plan/students/broken.json" if "method" in spec else tmp_path / "results/plan/broken.json"
+    write_json(path, spec)
+    return path.relative_to(tmp_path)
+
+
+def test_a_loss_that_becomes_nan_stops_the_run_and_leaves_nothing(grid, tmp_path):
+    result = f"students/adkd/{CONFIG['tasks'][0]}/seed-1"
+    path = spec_with(grid, tmp_path, result, learning_rate=1e30, clip=1e30)
+    done = command("adkd", "student", path, cwd=tmp_path)
+    assert done.returncode == 1
+    error = done.stderr.strip().splitlines()[-1]
+    assert error.startswith("error: the loss is")
+    assert "step" in error
+    assert any(term in error for term in ("task", "kd", "attribution"))
+    assert not list(tmp_path.glob("results/students/**/*"))
+
+
+def test_an_untrained_teacher_is_refused(grid, tmp_path):
+    result = f"teachers/{CONFIG['tasks'][0]}/seed-shared"
+    done = command("adkd", "teacher", spec_with(grid, tmp_path, result, learning_rate=1e-12), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "has learned nothing" in done.stderr
+    assert not (tmp_path / "results/broken").exists()
+
+
+def test_a_signal_that_was_tampered_with_is_refused(grid, tmp_path):
+    task = CONFIG["tasks"][0]
+    shutil.copytree(grid / "results", tmp_path / "results")
+    (shard,) = tmp_path.glob(f"results/signals/{task}/seed-shared/logits/*.safetensors")
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    done = command("adkd", "student", f"results/plan/students/vanilla_kd/{task}/seed-1.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "sha256" in done.stderr
+
+
+def test_one_run_by_hand_reuses_what_is_there(grid, tmp_path):
+    shutil.copytree(grid / "results", tmp_path / "results")
+    task = CONFIG["tasks"][0]
+    done = command("adkd", "run", "--method", "adkd", "--task", task, "--seed", 1, "--configfile", TINY, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("is up to date") == 5, done.stderr  # data, teacher, two signals, student
+    scores = json.loads((tmp_path / f"results/students/adkd/{task}/seed-1/metrics.json").read_text())["scores"]
+    assert f"{next(iter(scores['validation'].values())):.4f}" in done.stdout
+
+
+def test_bad_input_is_one_line_that_names_value_and_nearest_match(tmp_path):
+    for arguments, expected in [
+        (("run", "--method", "adkdd", "--task", "sst2"), 'unknown method "adkdd"; did you mean "adkd"?'),
+        (("run", "--method", "adkd", "--task", "sst3"), 'unknown task "sst3"; did you mean "sst2"?'),
+        (("student", "results/plan/nothing.json"), "nothing.json"),
+    ]:
+        done = command("adkd", *arguments, *(["-c", TINY] if arguments[0] == "run" else []), cwd=tmp_path)
+        assert done.returncode == 2
+        assert expected in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()

@@ -1,0 +1,53 @@
+# The plan, and what the rules ask it. Opens every run: reads the config, writes results/plan/.
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+# The suite beside this Snakefile is the one that plans and the one that runs, whatever else is installed.
+sys.path.insert(0, str(workflow.basedir))
+from adkd import devices, plan  # noqa: E402
+from adkd.errors import InputError  # noqa: E402
+
+# Their `adkd` is the one beside the Python that runs Snakemake, also when its environment is not activated.
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])),
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]),
+)
+
+try:
+    config = plan.validate(config)
+    GRID = plan.write(config) if workflow.is_main_process else plan.build(config)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+# Without --resources gpu=N nothing would limit how many jobs share the GPUs of this machine.
+if (
+    workflow.is_main_process
+    and "gpu" not in workflow.global_resources
+    and hasattr(workflow, "register_resource")
+    and devices.visible()
+):
+    workflow.register_resource("gpu", len(devices.visible()))
+
+
+def upstream(result):
+    """An input function: the files that a result, given with wildcards, is made from."""
+
+    def files(wildcards):
+        try:
+            return GRID.upstream(result.format(**wildcards))
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+
+    return files
+
+
+GPUS = 0 if config["device"] == "cpu" else 1
+
+
+wildcard_constraints:
+    method="[a-z0-9_]+",
+    task="[a-z0-9_]+",
+    seed=r"\d+|shared",
+    signal="logits|cls|maps-[a-z0-9]+-[0-9]+",

@@ -1,0 +1,17 @@
+# In:  the spec of a task's data
+# Out: results/data/TASK/: its splits, checked and tokenised, and their fingerprint
+localrules:
+    data,
+
+
+rule data:
+    input:
+        spec="results/plan/data/{task}.json",
+    output:
+        "results/data/{task}/data.json",
+    log:
+        "results/logs/data/{task}.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        "adkd data {input.spec} > {log} 2>&1"

@@ -1,0 +1,19 @@
+# In:  the spec of a signal; the data and the teacher it comes from
+# Out: results/signals/TASK/seed-SEED/SIGNAL/: one output of the teacher over the training set
+rule signals:
+    input:
+        upstream("signals/{task}/seed-{seed}/{signal}"),
+        spec="results/plan/signals/{task}/seed-{seed}/{signal}.json",
+    output:
+        "results/signals/{task}/seed-{seed}/{signal}/signals.json",
+    log:
+        "results/logs/signals/{task}/seed-{seed}/{signal}.log",
+    conda:
+        "../../environment.yml"
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=8000,
+        runtime=240,
+    shell:
+        "adkd signals {input.spec} > {log} 2>&1"

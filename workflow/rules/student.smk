@@ -1,0 +1,19 @@
+# In:  the spec of a student; the data; of its teacher just what the method needs
+# Out: results/students/METHOD/TASK/seed-SEED/: scores, predictions, history, model
+rule student:
+    input:
+        upstream("students/{method}/{task}/seed-{seed}"),
+        spec="results/plan/students/{method}/{task}/seed-{seed}.json",
+    output:
+        "results/students/{method}/{task}/seed-{seed}/metrics.json",
+    log:
+        "results/logs/students/{method}/{task}/seed-{seed}.log",
+    conda:
+        "../../environment.yml"
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=8000,
+        runtime=720,
+    shell:
+        "adkd student {input.spec} > {log} 2>&1"

@@ -1,0 +1,19 @@
+# In:  the spec of a teacher; the data of its task
+# Out: results/teachers/TASK/seed-SEED/: model, dev score, predictions
+rule teacher:
+    input:
+        upstream("teachers/{task}/seed-{seed}"),
+        spec="results/plan/teachers/{task}/seed-{seed}.json",
+    output:
+        "results/teachers/{task}/seed-{seed}/metrics.json",
+    log:
+        "results/logs/teachers/{task}/seed-{seed}.log",
+    conda:
+        "../../environment.yml"
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=8000,
+        runtime=720,
+    shell:
+        "adkd teacher {input.spec} > {log} 2>&1"
