@@ -42,7 +42,7 @@ def _movies(directory: Path, task: Task) -> dict[str, Columns]:
         if float(rating) != 0:
             examples.setdefault(text.strip(), (int(float(rating) > 0), number))
     rows = [(text, text, *rest) for text, rest in examples.items()]
-    return _shared_out(rows, ("sentence",), {"test": 2000, "validation": 1500})
+    return _shared_out(rows, ("sentence",), {"test": 1000, "validation": 1000})
 
 
 def _privacyqa(directory: Path, task: Task) -> dict[str, Columns]:

@@ -99,7 +99,7 @@ _ALL = (
         ("sentence",),
         BINARY,
         ACCURACY,
-        _rows(7066, 1500, 2000),
+        _rows(8566, 1000, 1000),
         hidden=frozenset(),
         glue=False,
     ),

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,7 +31,7 @@ class Fit:
     teacher: Teacher
     training: Training
     score: Callable[[nn.Module], float]
-    """Higher is better; called after every epoch with the model in eval mode."""
+    """Higher is better; called after every epoch of a stage that selects, with the model in eval mode."""
     keep_best: bool
     """Keep the epoch of the best score; otherwise the last."""
     task: str
@@ -43,8 +43,8 @@ def fit(model: nn.Module, method: Method, run: Fit) -> list[dict[str, Any]]:
     """Train ``model`` in place, through every stage of the method, and leave it at the selected epoch.
 
     Returns:
-        One record per epoch: stage, epoch (from 1), seconds, the mean of every unweighted loss term, the score, and
-        whether this epoch is the one kept.
+        One record per epoch: stage, epoch (from 1), seconds, the mean of every unweighted loss term, the score (None in
+        a stage that does not select), and whether this epoch is the one kept.
 
     Raises:
         RunError: a loss term or the gradient is not a finite number; names stage, epoch, step and term.
@@ -61,56 +61,81 @@ def fit_stage(model: nn.Module, method: Method, stage: Stage, run: Fit) -> list[
     """One stage: optimizer and schedule of its own, the same order of batches in every stage."""
     training = replace(run.training, **stage.training)
     order = generator(run.task, run.seed, "order")
-    parameters = [p for module in (model, method) for p in module.parameters() if p.requires_grad]
-    # Fused: the embedding matrix makes the plain AdamW a third of a step on a CPU.
-    optimizer = AdamW(groups(model, method, training), lr=training.learning_rate, eps=training.adam_epsilon, fused=True)
-    steps = training.epochs * -(-len(run.examples) // training.batch_size)
-    schedule = LambdaLR(optimizer, rate(training, steps))
+    descent = Descent(model, method, training, steps=training.epochs * -(-len(run.examples) // training.batch_size))
     records: list[dict[str, Any]] = []
     best: dict[str, Tensor] = {}
     for epoch in range(training.epochs):
         began = time.perf_counter()
-        progress = epoch / max(1, training.epochs - 1)
         batches = shuffled(run.examples.lengths, training.batch_size, order)
+        progress = epoch / max(1, training.epochs - 1)
         label = f"{stage.name} {epoch + 1}/{training.epochs}"
         model.train()
-        sums: dict[str, Tensor] = {}
-        for step, rows in enumerate(track(batches, label), start=1):
-            terms = loss_terms(model, method, stage, run, rows, progress)
-            total = sum(weight * value for weight, value in terms.values())
-            where = f"stage {stage.name}, epoch {epoch + 1}, step {step}"
-            check_finite(total, terms, where)
-            total.backward()
-            norm = nn.utils.clip_grad_norm_(parameters, training.clip)
-            if not torch.isfinite(norm):
-                raise RunError(f"the gradient's norm is {norm.item()} at {where}; its loss terms were finite")
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            schedule.step()
-            for name, (_, value) in terms.items():
-                sums[name] = sums.get(name, 0.0) + value.detach()
-        score = run.score(model.eval())
-        means = {name: (value / len(batches)).item() for name, value in sums.items()}
+        terms = fit_epoch(model, method, stage, run, descent, track(batches, label), progress, f"epoch {epoch + 1}")
+        score = run.score(model.eval()) if stage.selects else None
         if stage.selects and run.keep_best and (not records or score > max(r["score"] for r in records)):
             best = {name: value.to("cpu", copy=True) for name, value in model.state_dict().items()}
-        records.append(
-            {
-                "stage": stage.name,
-                "epoch": epoch + 1,
-                "terms": means,
-                "score": score,
-                "kept": False,
-                "seconds": time.perf_counter() - began,
-            }
-        )
-        shown = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
-        log.info("%s: %s; score %.4f; %.1f s", label, shown, score, records[-1]["seconds"])
+        seconds = time.perf_counter() - began
+        records.append({"stage": stage.name, "epoch": epoch + 1, "terms": terms, "score": score, "seconds": seconds})
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in terms.items())
+        log.info("%s: %s%s; %.1f s", label, shown, "" if score is None else f"; score {score:.4f}", seconds)
+    kept = records[-1]
     if best:
         model.load_state_dict(best)
-        max(records, key=lambda r: r["score"])["kept"] = True  # the first of equal ones, as above
-    else:
-        records[-1]["kept"] = stage.selects
-    return records
+        kept = max(records, key=lambda r: r["score"])  # the first of equal ones, as above
+    return [record | {"kept": stage.selects and record is kept} for record in records]
+
+
+def fit_epoch(
+    model: nn.Module,
+    method: Method,
+    stage: Stage,
+    run: Fit,
+    descent: "Descent",
+    batches: Iterable[Tensor],
+    progress: float,
+    name: str,
+) -> dict[str, float]:
+    """One pass over the batches, rows of the train set each; the mean of every unweighted loss term over them."""
+    sums: dict[str, Tensor] = {}
+    for step, rows in enumerate(batches, start=1):
+        terms = loss_terms(model, method, stage, run, rows, progress)
+        total = sum(weight * value for weight, value in terms.values())
+        where = f"stage {stage.name}, {name}, step {step}"
+        check_finite(total, terms, where)
+        descent.step(total, where)
+        for term, (_, value) in terms.items():
+            sums[term] = sums.get(term, 0.0) + value.detach()
+    return {term: (value / step).item() for term, value in sums.items()}
+
+
+class Descent:
+    """AdamW with its schedule and gradient clipping, over the student's parameters and the method's own."""
+
+    def __init__(self, model: nn.Module, method: Method, training: Training, steps: int):
+        self.parameters = [p for module in (model, method) for p in module.parameters() if p.requires_grad]
+        # Fused: the embedding matrix makes the plain AdamW a third of a step on a CPU.
+        self.optimizer = AdamW(
+            groups(self.parameters, training.weight_decay),
+            lr=training.learning_rate,
+            eps=training.adam_epsilon,
+            fused=True,
+        )
+        self.schedule = LambdaLR(self.optimizer, rate(training, steps))
+        self.clip = training.clip
+
+    def step(self, loss: Tensor, where: str) -> None:
+        """Go one step down the gradient of ``loss``.
+
+        Raises:
+            RunError: the gradient is not finite.
+        """
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        if not torch.isfinite(norm):
+            raise RunError(f"the gradient's norm is {norm.item()} at {where}; its loss terms were finite")
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.schedule.step()
 
 
 def loss_terms(model: nn.Module, method: Method, stage: Stage, run: Fit, rows: Tensor, progress: float) -> LossTerms:
@@ -133,11 +158,10 @@ def check_finite(total: Tensor, terms: LossTerms, where: str) -> None:
     raise RunError(f"the loss is {total.item()} at {where}: {', '.join(bad) or 'the weighted sum overflows'}")
 
 
-def groups(model: nn.Module, method: Method, training: Training) -> list[dict[str, Any]]:
+def groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
     """Parameter groups: weight decay on matrices, none on biases and LayerNorm."""
-    parameters = [p for module in (model, method) for p in module.parameters() if p.requires_grad]
     return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": training.weight_decay},
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
 

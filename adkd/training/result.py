@@ -102,7 +102,8 @@ def train_and_write(
         device=device,
     )
     history = fit(model, method, run)
-    kept = next(i for i, record in enumerate(history) if record["kept"])
+    scored = [record for record in history if record["score"] is not None]
+    kept = max(i for i, record in enumerate(scored) if record["kept"])
     seconds = time.perf_counter() - began
     with new_directory(out) as folder:
         splits = {split: watch.logits[kept].get(split) for split in spec["evaluate"]}
@@ -114,7 +115,7 @@ def train_and_write(
             {
                 "spec": spec,
                 "scores": scores,
-                "selection": history[kept],
+                "selection": scored[kept],
                 "history": history,
                 "seconds": seconds,
                 "started": started,

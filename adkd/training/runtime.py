@@ -29,14 +29,15 @@ def start(spec: dict[str, Any]) -> torch.device:
     Raises:
         InputError: CUDA is asked for and there is none.
     """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products on CUDA
-    torch.use_deterministic_algorithms(True)
     torch.set_num_threads(spec["threads"])
     torch.manual_seed(derived(spec["task"], spec["seed"], "dropout"))
     found = torch.cuda.is_available()
     if spec["device"] == "cuda" and not found:
         raise InputError('device: "cuda" is asked for, and torch finds none (allowed here: auto, cpu)')
     device = torch.device("cuda" if found and spec["device"] != "cpu" else "cpu")
+    if device.type == "cuda":  # on a CPU all that is used here is deterministic, and this call takes seconds to import
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
     log.info("device %s, %d threads", device, torch.get_num_threads())
     return device
 

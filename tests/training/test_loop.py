@@ -87,7 +87,7 @@ def test_learning_rate_factors():
 
 def test_weight_decay_spares_biases_and_layer_norms():
     model = new_classifier("tiny_bert", 3, task="mnli", seed=1)
-    decayed, spared = groups(model, Plain(Setup(3, False, shape(model), shape(model))), Training(weight_decay=0.1))
+    decayed, spared = groups(list(model.parameters()), 0.1)
     named = {id(p): name for name, p in model.named_parameters()}
     assert decayed["weight_decay"] == 0.1
     assert all("bias" not in named[id(p)] and "LayerNorm" not in named[id(p)] for p in decayed["params"])
