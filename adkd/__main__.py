@@ -110,12 +110,12 @@ def summary(
 
 @app.command()
 def plan(config: Config = None) -> None:
-    """Check a config and say how many runs it means; writes nothing."""
+    """Check a config, write the spec of every run it means to results/plan/, and say how many there are."""
     from collections import Counter
 
     from adkd import plan as planning
 
-    specs = planning.specs(planning.validate(planning.load_config(_configs(config))))
+    specs = planning.write(planning.validate(planning.load_config(_configs(config)))).specs
     for stage, count in Counter(spec["stage"] for spec in specs.values()).items():
         typer.echo(f"{stage:<8} {count:>5}")
 

@@ -41,6 +41,9 @@ class Training:
     """Largest gradient norm; a longer gradient is scaled down to it."""
     adam_epsilon: Annotated[float, Gt(0)] = 1e-8
     """AdamW's epsilon."""
+    regression_bias: Literal["zero", "mean"] = "zero"
+    """Where the bias of a regression head starts: at 0, as in released codes, or at the mean label of the training set,
+    which saves the steps that a small training set does not have."""
 
 
 TRAINING = tuple(field.name for field in fields(Training))

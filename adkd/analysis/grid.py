@@ -140,7 +140,7 @@ def read_scores(grid: Grid, path: Path) -> pd.DataFrame:
     Raises:
         InputError: it is missing, or has no score for a run of the plan.
     """
-    again = f"adkd scores {grid.path} {path}"
+    again = f"adkd scores {grid.path}"
     if not path.is_file():
         raise InputError(f"{path} is missing; make it with: {again}")
     scores = pd.read_csv(path, dtype={"seed": str})

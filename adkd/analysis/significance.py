@@ -15,6 +15,7 @@ from adkd.errors import InputError, unknown
 COLUMNS = (
     *("task", "method", "reference", "metric", "difference", "low", "high", "p", "p_holm", "n", "test"),
     *("level", "split", "smallest_p", "family", "rho", "tested_difference", "seeds", "interval", "note"),
+    *("bootstrap_low", "bootstrap_high"),
 )
 AVERAGE = "average"
 """Stands for task and metric where tasks are taken together."""
@@ -71,7 +72,15 @@ def _one_column(grid: Grid, scores: pd.DataFrame, column: Column) -> Iterable[Ro
         test = stats.sign_flip(ours - theirs, _rng(column.name, method, "seed"))
         interval = stats.interval_over_seeds(ours - theirs)
         row = _row(grid, method, "seed", difference, interval, test)
-        yield row | shared | {"rho": stats.pairing(ours, theirs), "tested_difference": difference}
+        yield (
+            row
+            | shared
+            | {
+                "rho": stats.pairing(ours, theirs),
+                "tested_difference": difference,
+                **_bootstrap([ours - theirs], column.name, method),
+            }
+        )
         if len(seeds) < 2:
             reason = "one seed: over examples, two runs would be compared, not two methods"
             row = _row(grid, method, "example", difference, Interval(), Test("", 0, reason=reason))
@@ -125,7 +134,13 @@ def _all_tasks(grid: Grid, scores: pd.DataFrame, columns: list[Column], method: 
             notes += [f"{n} tasks cannot reach p < {stats.ALPHA}"] if test.smallest >= stats.ALPHA else []
     row = _row(grid, method, "task", difference, interval, test)
     row["note"] = "; ".join(filter(None, [*notes, test.reason]))
+    row |= _bootstrap(differences, AVERAGE, method) if n > 1 else {}
     yield row | {"task": AVERAGE, "metric": AVERAGE, "split": grid.roles[0], "seeds": seeds}
+
+
+def _bootstrap(differences: list[Array], *names: str) -> Row:
+    interval = stats.percentile_bootstrap(differences, _rng(*names, "bootstrap"))
+    return {"bootstrap_low": interval.low, "bootstrap_high": interval.high}
 
 
 def _row(grid: Grid, method: str, level: str, difference: float, interval: Interval, test: Test) -> Row:

@@ -101,6 +101,8 @@ def train_and_write(
         seed=spec["seed"],
         device=device,
     )
+    if task.regression and run.training.regression_bias == "mean":
+        nn.init.constant_(model.classifier.bias, run.examples.labels.mean().item())
     history = fit(model, method, run)
     scored = [record for record in history if record["score"] is not None]
     kept = max(i for i, record in enumerate(scored) if record["kept"])
