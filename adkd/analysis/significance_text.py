@@ -32,8 +32,9 @@ def _seed_level(grid: Grid, table: pd.DataFrame) -> Table:
     rows = table[table["level"] == "seed"]
     notes = [
         "Question: would the difference hold with other seeds, on these same examples?",
-        "Test: paired sign-flip over the n seeds, two-sided. Interval: paired Student t over the n seeds, which takes the "
-        "differences to be roughly normal; the percentile bootstrap, too narrow with few seeds, is in significance.csv. "
+        "Test: paired sign-flip over the n seeds, two-sided. Interval: paired Student t over the n seeds, which takes "
+        "the differences to be roughly normal; the percentile bootstrap, too narrow with few seeds, is in "
+        "significance.csv. "
         f"Holm over {len(rows)} comparisons. ρ: correlation of the two methods' seeds; near 0, pairing gains nothing.",
     ]
     notes += _reach(rows, "seeds")
@@ -93,9 +94,9 @@ def _task_level(grid: Grid, table: pd.DataFrame) -> Table:
     without = f" {', '.join(left_out)} is left out." if left_out else ""
     notes = [
         f"Question: is the method above or below {grid.reference} across tasks?{without}",
-        "Difference: mean over tasks of the mean over seeds. Interval: t over seeds within tasks (Welch-Satterthwaite); "
-        "the stratified percentile bootstrap, too narrow with few seeds, is in significance.csv. "
-        "Tasks and examples are taken as given, so neither speaks of other tasks.",
+        "Difference: mean over tasks of the mean over seeds. Interval: t over seeds within tasks "
+        "(Welch-Satterthwaite); the stratified percentile bootstrap, too narrow with few seeds, is in "
+        "significance.csv. Tasks and examples are taken as given, so neither speaks of other tasks.",
         "Test: exact Wilcoxon signed-rank over the n task means. It ranks points of different metrics against each "
         "other. "
         f"Holm over {len(rows)} comparison{'s' * (len(rows) > 1)}.",

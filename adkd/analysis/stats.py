@@ -126,8 +126,9 @@ def interval_over_tasks(differences: list[Array]) -> Interval:
 
 
 def percentile_bootstrap(differences: list[Array], rng: np.random.Generator, times: int = 10_000) -> Interval:
-    """Percentile bootstrap of the same mean as ``interval_over_tasks``, seeds resampled within each task: the stratified
-    bootstrap of rliable (Agarwal et al. 2021). With few seeds it is too narrow: see ``interval_over_seeds``."""
+    """Percentile bootstrap of the same mean as ``interval_over_tasks``, seeds resampled within each task: the
+    stratified bootstrap of rliable (Agarwal et al. 2021). With few seeds it is too narrow: see ``interval_over_seeds``.
+    """
     if min(map(len, differences)) < 2:
         return Interval()
     drawn = [values[rng.integers(len(values), size=(times, len(values)))].mean(-1) for values in differences]
