@@ -25,20 +25,28 @@ class Checkpoint:
     """Entry of ``adkd.assets.ASSETS`` that holds it."""
     hub: str | None = None
     """Its name on the hub. Without an asset and a hub name, a checkpoint is generated."""
+    vocabulary: str = "generated"
+    """sha256 of its ``vocab.txt``."""
     revision: str | None = None
     """Commit on the hub. None is not pinned: the newest at the first download, which the cache then keeps."""
 
 
+UNCASED = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
+"""sha256 of the vocabulary of BERT, uncased."""
+
 CHECKPOINTS: dict[str, Checkpoint] = {
-    "minilm_l6": Checkpoint(Shape(6, 384, 12), "all-MiniLM-L6-v2", asset="minilm"),
+    "minilm_l6": Checkpoint(Shape(6, 384, 12), "all-MiniLM-L6-v2", asset="minilm", vocabulary=UNCASED),
     "tiny_bert": Checkpoint(Shape(4, 32, 4), "generated BERT, untrained"),
     "bert_base": Checkpoint(
         Shape(12, 768, 12),
         "BERT-base, uncased",
         hub="google-bert/bert-base-uncased",
+        vocabulary=UNCASED,
         revision="86b5e0934494bd15c9632b12f734a8a67f723594",
     ),
-    "bert_l6_h768": Checkpoint(Shape(6, 768, 12), "BERT 6 x 768", hub="google/bert_uncased_L-6_H-768_A-12"),
+    "bert_l6_h768": Checkpoint(
+        Shape(6, 768, 12), "BERT 6 x 768", hub="google/bert_uncased_L-6_H-768_A-12", vocabulary=UNCASED
+    ),
 }
 
 TINY: dict[str, Any] = {
@@ -74,6 +82,14 @@ def shape(name: str) -> Shape | None:
         return Shape(*(int(config[key]) for key in keys))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected a model's configuration with {', '.join(keys)} ({error!r})") from error
+
+
+def vocabulary(name: str) -> str | None:
+    """sha256 of an encoder's ``vocab.txt``, or None where it is not known without a download."""
+    if name in CHECKPOINTS:
+        return CHECKPOINTS[name].vocabulary
+    file = Path(name).expanduser() / "vocab.txt"
+    return sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
 def location(name: str) -> tuple[str, str | None]:

@@ -9,8 +9,7 @@ import sys
 import pytest
 import yaml
 
-from adkd import config as configs
-from adkd import plan
+from adkd import plan, schema
 from adkd.errors import InputError
 from adkd.settings import TRAINING, Training
 
@@ -106,6 +105,10 @@ WRONG = {
         changed(student={"from_teacher_layers": [1], "model": "tiny_bert"}),
         "student has from_teacher_layers and model; allowed is exactly one",
     ),
+    "another vocabulary": (
+        changed(student={"model": "bert_l6_h768"}),
+        "student.model bert_l6_h768 has another vocabulary than teacher.model tiny_bert",
+    ),
     "no student": (changed(student={}), "student has nothing; allowed is exactly one of from_teacher_layers, model"),
     "teacher and student do not fit": (
         changed(student={"from_teacher_layers": [0, 1, 2]}),
@@ -151,16 +154,16 @@ def test_the_configs_that_come_along_are_valid(name):
 
 
 def test_every_key_of_the_schema_is_described_and_closed():
-    def walk(schema, path):
-        if "properties" in schema:
-            assert schema["additionalProperties"] is False, path
-        for key, below in schema.get("properties", {}).items():
+    def walk(part, path):
+        if "properties" in part:
+            assert part["additionalProperties"] is False, path
+        for key, below in part.get("properties", {}).items():
             assert below.get("description"), f"{path}.{key}"
             walk(below, f"{path}.{key}")
 
-    schema = yaml.safe_load(configs.SCHEMA.read_text())
-    walk(schema, "config")
-    assert set(schema["properties"]["teacher"]["properties"]) == {"model", "seeds", "margin", *TRAINING}
+    whole = yaml.safe_load(schema.SCHEMA.read_text())
+    walk(whole, "config")
+    assert set(whole["properties"]["teacher"]["properties"]) == {"model", "seeds", "margin", *TRAINING}
 
 
 def specs(**keys):

@@ -1,5 +1,6 @@
 """The process a training job runs in: device, threads, determinism, and what of it a result records."""
 
+import ctypes
 import logging
 import os
 import platform
@@ -29,6 +30,7 @@ def start(spec: dict[str, Any]) -> torch.device:
     Raises:
         InputError: CUDA is asked for and there is none.
     """
+    keep_freed_memory()
     torch.set_num_threads(spec["threads"])
     torch.manual_seed(derived(spec["task"], spec["seed"], "dropout"))
     found = torch.cuda.is_available()
@@ -40,6 +42,20 @@ def start(spec: dict[str, Any]) -> torch.device:
         torch.use_deterministic_algorithms(True)
     log.info("device %s, %d threads", device, torch.get_num_threads())
     return device
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep large blocks that were freed, instead of giving them back and paging them in at the next step.
+
+    The gradient of an embedding matrix alone is such a block in every step; on a CPU this saves a fifth of a small one.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return  # not glibc
+    m_trim_threshold, m_mmap_max = -1, -4  # malloc.h
+    mallopt(m_mmap_max, 0)
+    mallopt(m_trim_threshold, 2**31 - 1)
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
