@@ -28,7 +28,7 @@ run: setup ## Run the embedded grid from nothing to tables; run again, it does n
 	@$(BIN)/adkd summary
 
 test: $(VENV)/.installed-dev ## Run the tests, the tiny grid from end to end among them. Needs no hub.
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev ## Check style, formatting and the workflow's rules.
 	$(BIN)/ruff check .

@@ -103,6 +103,9 @@ def train_and_write(
     )
     if task.regression and run.training.regression_bias == "mean":
         nn.init.constant_(model.classifier.bias, run.examples.labels.mean().item())
+    if task.labels:
+        model.config.id2label = dict(enumerate(task.labels))
+        model.config.label2id = {label: number for number, label in enumerate(task.labels)}
     history = fit(model, method, run)
     scored = [record for record in history if record["score"] is not None]
     kept = max(i for i, record in enumerate(scored) if record["kept"])

@@ -1,0 +1,29 @@
+"""What the README tells a reader to write works as it stands there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_the_readmes_method_passes_the_contract_by_existing(tmp_path):
+    readme = (REPOSITORY / "README.md").read_text()
+    ((path, code),) = re.findall(r"`(baselines/\w+\.py)`:\n\n```python\n(.*?)```", readme, re.DOTALL)
+    for name in ("adkd", "baselines", "tests", "workflow", "pyproject.toml"):
+        source = REPOSITORY / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tmp_path / name)
+    (tmp_path / path).write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_contract.py", "-k", Path(path).stem],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "13 passed" in done.stdout, done.stdout[-300:]
