@@ -43,7 +43,7 @@ def test_scores_and_tables_cover_the_grid(grid):
     significance = pd.read_csv(grid / "results/tables/significance.csv")
     columns = "task,method,reference,metric,difference,low,high,p,p_holm,n,test"
     assert ",".join(significance.columns[:11]) == columns
-    assert "*" not in (grid / "results/tables/main.csv").read_text()
+    assert (significance[significance.level == "seed"].p_holm.dropna() >= 0.05).all(), "two seeds cannot show that"
     for name in ("tables/main.md", "tables/main.tex", "tables/significance.md", "figures/scores.png"):
         assert (grid / "results" / name).stat().st_size > 0
 
