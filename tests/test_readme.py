@@ -18,8 +18,9 @@ def test_the_readmes_method_passes_the_contract_by_existing(tmp_path):
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tmp_path / name)
     (tmp_path / path).write_text(code)
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_contract.py", "-k", Path(path).stem],
+        [*pytest, "tests/test_contract.py", "-k", Path(path).stem],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
