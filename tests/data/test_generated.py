@@ -10,7 +10,7 @@ from adkd.data import embedded, generated
 from adkd.data.tasks import TASKS
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=str)
+@pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
 def test_any_task_has_its_columns_and_labels(task):
     found = generated.read(task, "train", 300)
     assert set(found) == {*task.text, "label", "idx"}
