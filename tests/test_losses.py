@@ -21,6 +21,7 @@ def test_cross_entropy_without_t_squared_is_the_default(logits):
     assert soft_loss(student, teacher, T, regression=False) == pytest.approx(-(p * q.log()).sum(1).mean().item())
 
 
+@pytest.mark.filterwarnings("ignore:reduction")
 def test_flags_equal_torch_kldivloss(logits):
     student, teacher = logits
     q, p = (student / T).log_softmax(1), (teacher / T).softmax(1)

@@ -27,4 +27,6 @@ def test_the_readmes_method_passes_the_contract_by_existing(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stdout[-3000:]
-    assert "13 passed" in done.stdout, done.stdout[-300:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert int(passed[1]) >= 10, done.stdout[-300:]
+    assert "skipped" not in done.stdout

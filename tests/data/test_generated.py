@@ -80,9 +80,9 @@ def test_readers_of_the_embedded_files(tmp_path):
     (tmp_path / "movieReviewSnippets_GroundTruth.txt").write_bytes(content)
     found = embedded._movies(tmp_path, TASKS["movies"])
     assert {split: len(columns["idx"]) for split, columns in found.items()} == {
-        "test": 2000,
-        "validation": 1500,
-        "train": 100,
+        "test": 1000,
+        "validation": 1000,
+        "train": 1600,
     }
     for columns in found.values():
         for text, label, idx in zip(columns["sentence"], columns["label"], columns["idx"], strict=True):

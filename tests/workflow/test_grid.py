@@ -120,7 +120,7 @@ def test_a_loss_that_becomes_nan_stops_the_run_and_leaves_nothing(grid, tmp_path
 
 
 def test_an_untrained_teacher_is_refused(grid, tmp_path):
-    result = f"teachers/{CONFIG['tasks'][0]}/seed-shared"
+    result = "teachers/mnli/seed-shared"
     done = command("adkd", "teacher", spec_with(grid, tmp_path, result, learning_rate=1e-12), cwd=tmp_path)
     assert done.returncode == 1
     assert "has learned nothing" in done.stderr
