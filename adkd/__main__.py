@@ -41,12 +41,14 @@ def tasks() -> None:
 @app.command(name="methods")
 def list_methods() -> None:
     """List the methods and their settings."""
+    import json
+
     from adkd import methods
 
     for name in methods.names():
         typer.echo(f"{name}: {methods.summary(name)}")
         for setting in methods.fields(name):
-            typer.echo(f"    {setting.name} ({setting.type}, default {setting.default}): {setting.doc}")
+            typer.echo(f"    {setting.name}: {setting.allowed}; default {json.dumps(setting.default)}. {setting.doc}")
 
 
 @app.command()

@@ -9,7 +9,7 @@ import builtins
 import importlib
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, is_dataclass
+from dataclasses import MISSING, Field, dataclass, is_dataclass
 from dataclasses import fields as dataclass_fields
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,8 @@ class Setting:
     """One setting of a method, for documentation."""
 
     name: str
-    type: str
+    allowed: str
+    """What it can be, in words."""
     default: Any
     doc: str
 
@@ -74,14 +75,11 @@ def summary(name: str) -> str:
 def fields(name: str) -> list[Setting]:
     """The settings of a method, in the order of its file."""
     config, body = outline(name), _config(file(name), ast.parse(file(name).read_text())).body
-    defaults = {
-        field.name: field.default if field.default is not MISSING else field.default_factory()
-        for field in dataclass_fields(config)
-    }
+    known = {field.name: field for field in dataclass_fields(config)}
     return [
-        Setting(node.target.id, ast.unparse(node.annotation), defaults[node.target.id], _text(after))
+        Setting(node.target.id, settings.allowed(field.type), _default(field), _text(after))
         for node, after in zip(body, [*body[1:], None], strict=True)
-        if isinstance(node, ast.AnnAssign) and node.target.id in defaults
+        if isinstance(node, ast.AnnAssign) and (field := known.get(node.target.id))
     ]
 
 
@@ -190,6 +188,10 @@ def _allowed(node: ast.Import | ast.ImportFrom) -> bool:
     if isinstance(node, ast.Import):
         return all(alias.name in MODULES for alias in node.names)
     return node.level == 0 and node.module in MODULES
+
+
+def _default(field: Field) -> Any:
+    return field.default if field.default is not MISSING else field.default_factory()
 
 
 def _text(node: ast.stmt | None) -> str:

@@ -127,7 +127,7 @@ def test_a_config_stands_on_what_its_file_says_of_it(suite):
         ("normalize", False, ""),
         ("kind", "skip", "Which."),
     ]
-    assert methods.fields("good")[0].type == "Annotated[float, Interval(ge=0, le=1)]"
+    assert methods.fields("good")[0].allowed == "a number at least 0 and at most 1"
 
 
 def test_an_edited_file_is_read_again(suite):
