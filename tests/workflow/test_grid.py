@@ -4,10 +4,13 @@ import json
 import shutil
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from adkd import plan
+from adkd.data import metrics as metric_values
+from adkd.data.tasks import task as task_named
 from adkd.files import read_json, write_json
 from tests.workflow.conftest import GPUS, TINY, command, snakemake
 
@@ -48,7 +51,17 @@ def test_scores_and_tables_cover_the_grid(grid):
         assert (grid / "results" / name).stat().st_size > 0
 
 
-def test_the_teacher_beats_a_constant_answer_and_losses_are_logged_unweighted(grid):
+def test_the_teacher_beats_a_constant_answer_by_the_margin(grid):
+    for task in map(task_named, CONFIG["tasks"]):
+        teacher = grid / f"results/teachers/{task.name}/seed-shared"
+        scores = read_json(teacher / "metrics.json")["scores"]
+        splits = task.splits("validation")
+        labels = [pd.read_parquet(teacher / f"predictions/{split}.parquet").label.to_numpy() for split in splits]
+        score = np.mean([scores[split][task.metrics[0]] for split in splits])
+        assert score > np.mean([metric_values.floor(task, known) for known in labels]) + CONFIG["teacher"]["margin"]
+
+
+def test_every_epoch_logs_the_terms_of_its_stage(grid):
     for directory, result in metrics(grid).items():
         for record in result["history"]:
             assert record["terms"], directory
