@@ -5,6 +5,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from adkd.contract import Batch
 from adkd.outline import Shape
+from adkd.training import kernels
 
 TEACHER = Shape(layers=4, hidden=32, heads=4)
 STUDENT = Shape(layers=2, hidden=32, heads=4)
@@ -25,6 +26,31 @@ def classifier(shape: Shape, outputs: int, *, seed: int = 0, dtype: torch.dtype 
         attn_implementation="eager",
     )
     return BertForSequenceClassification(config).to(dtype).eval()
+
+
+def fixed_dropout(monkeypatch):
+    """Make every dropout, PyTorch's and the suite's, drop half by place alone: what a token loses does not depend on
+    how many tokens are computed beside it. For models that ``halve_dropout`` was called on."""
+
+    def kept(shape, dropped=2**15):
+        assert dropped == 2**15
+        places = torch.stack(torch.meshgrid(*map(torch.arange, shape), indexing="ij"))
+        primes = torch.tensor([7919, 104729, 1299709, 15485863])[: len(shape)].view(-1, *[1] * len(shape))
+        return (places * primes).sum(0) * 2654435761 % 2**32 < 2**31
+
+    def dropout(x, p, training=True, inplace=False):
+        return x * kept(x.shape, round(p * 2**16)) * 2 if training and p else x
+
+    monkeypatch.setattr(kernels, "kept", kept)
+    monkeypatch.setattr(torch.nn.functional, "dropout", dropout)
+
+
+def halve_dropout(model):
+    """The same model, its dropout probabilities set to 0.5."""
+    for module in model.modules():
+        if isinstance(module, (torch.nn.Dropout, kernels.Dropout)):
+            module.p = 0.5
+    return model
 
 
 def batch(outputs: int, *, lengths: tuple[int, ...] = (9, 5, 7), extra: int = 0, seed: int = 1) -> Batch:

@@ -10,6 +10,7 @@ from transformers.utils import logging as transformers_logging
 from adkd import checkpoints
 from adkd.errors import InputError
 from adkd.outline import Shape
+from adkd.training import kernels
 from adkd.training.seeds import derived, generator
 
 transformers_logging.set_verbosity_error()  # "newly initialized" is meant: the head is ours
@@ -32,7 +33,7 @@ def new_classifier(
         outputs: number of logits.
         task, seed: what the head's initialisation derives from, so that all methods start alike.
         layers: which encoder layers to keep, 0-based, in order; None for all of them.
-        eager: plain attention, which can be differentiated twice; fused attention cannot.
+        eager: attention that can be differentiated twice; fused attention cannot.
     """
     path, _ = checkpoints.location(checkpoint)
     with torch.random.fork_rng(devices=[]):  # a checkpoint without a pooler gets one, the same for every method
@@ -45,12 +46,13 @@ def new_classifier(
     head = generator(task, seed, "head")
     nn.init.normal_(model.classifier.weight, std=model.config.initializer_range, generator=head)
     nn.init.zeros_(model.classifier.bias)
-    return model
+    return kernels.install(model)
 
 
 def load_classifier(directory: Path, *, eager: bool = False) -> nn.Module:
     """A classifier that this suite has saved."""
-    return AutoModelForSequenceClassification.from_pretrained(directory, attn_implementation=_attention(eager))
+    model = AutoModelForSequenceClassification.from_pretrained(directory, attn_implementation=_attention(eager))
+    return kernels.install(model)
 
 
 def keep_layers(model: nn.Module, layers: list[int]) -> None:
@@ -79,4 +81,4 @@ def shape(model: nn.Module) -> Shape:
 
 
 def _attention(eager: bool) -> str:
-    return "eager" if eager else "sdpa"
+    return kernels.TWICE_DIFFERENTIABLE if eager else kernels.FUSED

@@ -20,6 +20,7 @@ from adkd.files import new_directory, read_json, write_json
 from adkd.settings import Training
 from adkd.training import runtime
 from adkd.training.loop import Fit, fit
+from adkd.training.passes import logits_of
 from adkd.training.progress import track
 from adkd.training.signals import Teacher
 
@@ -38,10 +39,7 @@ def predict(model: nn.Module, examples: Examples, device: torch.device) -> np.nd
     with torch.no_grad():
         for rows in track(by_length(examples.lengths, EVALUATION_BATCH_SIZE), "predict"):
             batch = examples.batch(rows).to(device)
-            logits = model(
-                input_ids=batch.input_ids, attention_mask=batch.mask, token_type_ids=batch.token_type_ids
-            ).logits
-            parts.append(logits.float().cpu())
+            parts.append(logits_of(model, batch).float().cpu())
             order.append(rows)
     return torch.cat(parts)[torch.cat(order).argsort()].numpy()
 

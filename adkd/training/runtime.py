@@ -55,7 +55,7 @@ def keep_freed_memory() -> None:
         return  # not glibc
     m_trim_threshold, m_mmap_max = -1, -4  # malloc.h
     mallopt(m_mmap_max, 0)
-    mallopt(m_trim_threshold, 2**31 - 1)
+    mallopt(m_trim_threshold, -1)  # never
 
 
 def provenance(device: torch.device) -> dict[str, Any]:

@@ -1,0 +1,182 @@
+"""Faster twins of operations inside a BERT encoder. Each has a plain twin that a test holds it equal to.
+
+* ``gelu``: PyTorch differentiates GELU's gradient by a formula of its own with a dozen passes over the largest tensor
+  of a layer; here its gradient's gradient is written out. Plain twin: ``torch.nn.functional.gelu``.
+* ``dropout``: on a CPU, PyTorch draws one number per element in one thread, which makes up a twentieth of a training
+  step. Here one 64-bit draw serves four elements of 16 bits, so that p is rounded to a multiple of 2^-16 (0.1 becomes
+  0.100006, and what is kept is scaled by just that). Plain twin, used on a GPU: ``torch.nn.functional.dropout``.
+* ``attention``: softmax attention around that dropout, twice differentiable; fused attention where that is allowed.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.nn import functional
+from transformers import AttentionInterface
+from transformers.activations import GELUActivation
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, eager_mask, sdpa_mask
+
+TWICE_DIFFERENTIABLE, FUSED = "adkd_twice_differentiable", "adkd_fused"
+"""Names of the two attention implementations, for ``attn_implementation``."""
+
+
+def install(model: nn.Module) -> nn.Module:
+    """Put the faster twins in the place of the model's own GELU and dropout; its parameters and their names stay."""
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.Dropout):
+                setattr(module, name, Dropout(child.p).train(child.training))
+            elif isinstance(child, (GELUActivation, nn.GELU)):
+                setattr(module, name, Gelu())
+    return model
+
+
+class Gelu(nn.Module):
+    """``gelu`` as a module."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return gelu(x)
+
+
+class Dropout(nn.Module):
+    """``dropout`` as a module."""
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        return dropout(x, self.p, self.training)
+
+
+def gelu(x: Tensor) -> Tensor:
+    """x Phi(x), with Phi the normal distribution's cumulative function; twice differentiable."""
+    return _Gelu.apply(x)
+
+
+def dropout(x: Tensor, p: float, training: bool) -> Tensor:
+    """Each element 0 with probability p, else scaled by 1 / (1 - p); ``x`` itself outside of training."""
+    if not training or p == 0:
+        return x
+    if x.device.type != "cpu":
+        return functional.dropout(x, p)
+    dropped = min(round(p * 2**16), 2**16 - 1)
+    return _Masked.apply(x, kept(x.shape, dropped), 2**16 / (2**16 - dropped))
+
+
+def kept(shape: torch.Size, dropped: int) -> Tensor:
+    """Which elements are kept: each with probability 1 - dropped / 2^16, from the global generator."""
+    count = shape.numel()
+    draws = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
+    return draws.view(torch.int16)[:count].view(shape) >= dropped - 2**15
+
+
+def attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float,
+    dropout: float = 0.0,
+    **_: Any,
+) -> tuple[Tensor, Tensor]:
+    """Softmax attention, the interface of ``transformers``.
+
+    Args:
+        query: [B, A, Q, H/A]; key, value: [B, A, L, H/A].
+        attention_mask: [B, 1, Q or 1, L], added to the scores.
+        scaling: factor of the scores.
+        dropout: probability of dropping an attention weight.
+
+    Returns:
+        [B, Q, A, H/A], and the weights [B, A, Q, L] after dropout.
+    """
+    scores = (query * scaling) @ key.transpose(-1, -2)
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    weights = _dropout(scores.softmax(-1), dropout, module.training)
+    return (weights @ value).transpose(1, 2).contiguous(), weights
+
+
+def fused_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float,
+    dropout: float = 0.0,
+    **_: Any,
+) -> tuple[Tensor, Tensor | None]:
+    """Attention that is differentiated once; ``attention_mask`` is True where a key counts.
+
+    PyTorch's fused kernels; only on a CPU with dropout, where they fall back to its slow dropout, the one above.
+    """
+    if dropout and module.training and query.device.type == "cpu":
+        if attention_mask is not None:
+            lowest = torch.finfo(query.dtype).min
+            attention_mask = query.new_zeros(attention_mask.shape).masked_fill_(~attention_mask, lowest)
+        return attention(module, query, key, value, attention_mask, scaling, dropout)
+    return sdpa_attention_forward(
+        module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=False
+    )
+
+
+_dropout = dropout  # the name of an argument, too
+
+AttentionInterface.register(TWICE_DIFFERENTIABLE, attention)
+AttentionMaskInterface.register(TWICE_DIFFERENTIABLE, eager_mask)
+AttentionInterface.register(FUSED, fused_attention)
+AttentionMaskInterface.register(FUSED, sdpa_mask)
+
+
+class _Masked(Function):
+    """x * kept * scale: linear, so that every gradient is the same function of the one before."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kept: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(kept)
+        ctx.scale = scale
+        return (x * kept).mul_(scale)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (kept,) = ctx.saved_tensors
+        return _Masked.apply(gradient, kept, ctx.scale), None, None
+
+
+class _Gelu(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return functional.gelu(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return _GeluGradient.apply(gradient, x)
+
+
+class _GeluGradient(Function):
+    """gradient * (Phi(x) + x phi(x)), with phi the normal density."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient, x)
+        return torch.ops.aten.gelu_backward(gradient, x)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, second: Tensor) -> tuple[Tensor, Tensor]:
+        gradient, x = ctx.saved_tensors
+        squared = x * x
+        curvature = (squared * -0.5).exp_()  # d/dx (Phi + x phi) = (2 - x^2) phi, in place: the largest tensors there are
+        curvature *= squared.neg_().add_(2.0).mul_(1 / math.sqrt(2 * math.pi))
+        curvature *= second
+        curvature *= gradient
+        return torch.ops.aten.gelu_backward(second, x), curvature
