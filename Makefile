@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint clean
+.PHONY: help setup run test check bench lint clean
 
 help: ## Show what there is to make.
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ run: setup ## Run the embedded grid from nothing to tables; run again, it does n
 
 test: $(VENV)/.installed-dev ## Run the tests, the tiny grid from end to end among them. Needs no hub.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+bench: setup ## Measure what it costs, about an hour: results/bench.json, bench.md. GLUE=DIR adds runs on real tasks.
+	$(BIN)/adkd bench $(if $(GLUE),--glue $(GLUE))
 
 lint: $(VENV)/.installed-dev ## Check style, formatting and the workflow's rules.
 	$(BIN)/ruff check .

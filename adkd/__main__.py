@@ -154,6 +154,21 @@ def run(
     typer.echo(f"{report} holds the spec, the scores and the history; model and predictions lie beside it")
 
 
+@app.command()
+def bench(
+    glue: Annotated[
+        Path | None, typer.Option(help="Directory of GLUE's original files, for whole runs on them.")
+    ] = None,
+    part: Annotated[list[str] | None, typer.Option(help="Measure this part alone; may be given again.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of what is timed.")] = 2,
+    results: Annotated[Path, typer.Option(help="Where bench.json and bench.md go.")] = Path("results"),
+) -> None:
+    """Measure what training and the workflow cost, against the published way of doing it."""
+    from adkd.bench.measure import measure
+
+    typer.echo(measure(results, threads, glue, part or ()))
+
+
 def _configs(config: list[Path] | None) -> list[Path]:
     from adkd import plan as planning
 

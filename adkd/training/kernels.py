@@ -175,7 +175,8 @@ class _GeluGradient(Function):
     def backward(ctx: Any, second: Tensor) -> tuple[Tensor, Tensor]:
         gradient, x = ctx.saved_tensors
         squared = x * x
-        curvature = (squared * -0.5).exp_()  # d/dx (Phi + x phi) = (2 - x^2) phi, in place: the largest tensors there are
+        # d/dx (Phi + x phi) = (2 - x^2) phi, computed in place: these are the largest tensors of a step.
+        curvature = (squared * -0.5).exp_()
         curvature *= squared.neg_().add_(2.0).mul_(1 / math.sqrt(2 * math.pi))
         curvature *= second
         curvature *= gradient

@@ -173,3 +173,14 @@ def test_bad_input_is_one_line_that_names_value_and_nearest_match(tmp_path):
         assert expected in done.stderr
         assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_the_published_way_trains_the_same_student(grid):
+    """What ``make bench`` compares whole runs with is told what a student of the suite is told."""
+    spec = sorted((grid / "results/plan/students/adkd").rglob("seed-1.json"))[0]
+    done = command("adkd.bench.published", spec.relative_to(grid), "published.json", cwd=grid)
+    assert done.returncode == 0, done.stderr
+    found = read_json(grid / "published.json")
+    assert found["spec"] == read_json(spec)
+    assert len(found["scores"]) == found["spec"]["training"]["epochs"]
+    assert found["scores"][-1].keys() == set(task_named(found["spec"]["task"]).metrics)

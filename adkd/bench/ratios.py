@@ -1,0 +1,83 @@
+"""From measurements to the ratios that the goals are about."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from adkd.data.tasks import task as task_named
+
+EPOCHS = {"mrpc": 10, "sst2": 6, "cola": 10, "rte": 12}
+"""Epochs of AD-KD's released scripts."""
+TEACHER_EPOCHS = {"mrpc": 5, "sst2": 5, "cola": 5, "rte": 4}
+GRID_SEEDS = 5
+
+GOALS: dict[str, tuple[str, float, str]] = {
+    "run.adkd.mrpc": ("at most", 1 / 5, "a whole run of adkd over the reference's"),
+    "run.adkd.sst2": ("at most", 1 / 16, "a whole run of adkd over the reference's"),
+    "run.adkd.cola": ("at most", 1 / 16, "a whole run of adkd over the reference's"),
+    "step.adkd.three_class": ("at most", 1 / 9, "a step with three classes over the reference's"),
+    "step.adkd_over_vanilla_kd": ("at most", 1.75, "a step of adkd over one of vanilla_kd, mrpc, 3 x 384"),
+    "efficiency.adkd": ("at least", 0.75, "time of the step's operations at the matrix rate over its time, 6 x 768"),
+    "efficiency.vanilla_kd": ("at least", 0.8, "the same"),
+    "grid.teacher_share": ("at most", 0.05, "teacher's part of the time of 5 methods x 5 seeds, mrpc"),
+    "memory.adkd_over_vanilla_kd": ("at most", 1.6, "peak memory of the process, 6 x 768"),
+    "collect_2400_seconds": ("at most", 30.0, "2,400 results to tables"),
+    "overhead_seconds_per_job": ("at most", 6.0, "seconds of a job outside of training"),
+}
+"""Ratio -> its goal, and what it is."""
+
+
+def ratios(parts: Mapping[str, Any]) -> dict[str, float | None]:
+    """The ratios, None for those whose part was not measured.
+
+    A whole run is put together from measured medians, over the task's official number of examples and the published
+    epochs, in batches of 32: start-up + epochs x (steps + scoring of the dev set); for ``adkd`` also the signals of
+    the whole training set, for the reference the teacher inside every step. The grid: one teacher of the published
+    epochs and its signals, against runs of every method.
+    """
+    found: dict[str, float | None] = dict.fromkeys(GOALS)
+    workflow = parts.get("workflow", {})
+    overhead = workflow.get("per_job", {}).get("seconds")
+    found["overhead_seconds_per_job"] = overhead
+    found["collect_2400_seconds"] = workflow.get("collect", {}).get("seconds")
+    if "steps" not in parts:
+        return found
+    small, large = parts["steps"]["small"], parts["steps"]["large"]
+    found["step.adkd.three_class"] = _over(small["mnli"], "adkd", "reference")
+    found["step.adkd_over_vanilla_kd"] = _over(small["mrpc"], "adkd", "vanilla_kd")
+    found["efficiency.adkd"] = large["mrpc"]["adkd"]["efficiency"]
+    found["efficiency.vanilla_kd"] = large["mrpc"]["vanilla_kd"]["efficiency"]
+    found["memory.adkd_over_vanilla_kd"] = _over(large["mrpc"], "adkd", "vanilla_kd", "peak_memory_bytes")
+    if overhead is not None:
+        for task in ("mrpc", "sst2", "cola"):
+            found[f"run.adkd.{task}"] = run_seconds(small[task], task, "adkd", overhead) / run_seconds(
+                small[task], task, "reference", overhead
+            )
+        found["grid.teacher_share"] = teacher_share(small, "mrpc", overhead)
+    return found
+
+
+def run_seconds(measured: Mapping[str, Any], task: str, variant: str, overhead: float) -> float:
+    """Seconds of a whole run of ``adkd``, ``reference`` or another method, put together as ``ratios`` says."""
+    rows = task_named(task).rows
+    evaluate = "reference_evaluate" if variant == "reference" else "evaluate"
+    epoch = rows["train"] * measured[variant]["seconds_per_row"]
+    epoch += rows["validation"] * measured[evaluate]["seconds_per_row"]
+    signals = rows["train"] * measured["signals"]["seconds_per_row"] if variant == "adkd" else 0.0
+    return overhead + signals + EPOCHS[task] * epoch
+
+
+def teacher_share(small: Mapping[str, Any], task: str, overhead: float) -> float:
+    """Teacher and signals over all, in a grid of 5 methods x 5 seeds whose methods cost what was measured."""
+    measured, rows = small[task], task_named(task).rows
+    epoch = rows["train"] * measured["teacher"]["seconds_per_row"]
+    teacher = 2 * overhead + TEACHER_EPOCHS[task] * epoch + rows["train"] * measured["signals"]["seconds_per_row"]
+    trained = small[f"{task}, baselines"] | {"adkd": measured["adkd"]}
+    evaluate = rows["validation"] * measured["evaluate"]["seconds_per_row"]
+    epochs = sum(rows["train"] * of["seconds_per_row"] + evaluate for of in trained.values())
+    jobs = len({name.partition("/")[0] for name in trained})  # both stages of a method are one job
+    students = GRID_SEEDS * (jobs * overhead + EPOCHS[task] * epochs)
+    return teacher / (teacher + students)
+
+
+def _over(measured: Mapping[str, Any], one: str, other: str, key: str = "seconds_per_row") -> float:
+    return measured[one][key] / measured[other][key]

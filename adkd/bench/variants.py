@@ -1,0 +1,191 @@
+"""What is timed: one training step, or one pass, of every method and of the published way, on models of a given size.
+
+Weights and tokens are random: neither changes what a step costs. Students are trained by the suite's own loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+from transformers import BertConfig, BertForSequenceClassification
+
+from adkd import methods
+from adkd.bench import lengths, reference
+from adkd.contract import Setup
+from adkd.data.batches import Examples, by_length, shuffled
+from adkd.data.tasks import task as task_named
+from adkd.outline import Outline, Shape
+from adkd.settings import Training
+from adkd.training import kernels
+from adkd.training.loop import Descent, Fit, fit_epoch
+from adkd.training.passes import logits_of
+from adkd.training.signals import BATCH_SIZE, Teacher, frozen, one_batch
+from adkd.training.teacher import FineTuning
+
+Call = Callable[[], object]
+
+EXAMPLES = 3200
+"""Examples that batches are drawn from: a hundred steps of 32."""
+LEARNING_RATE = 1e-6
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to time."""
+
+    variant: str
+    """A method, or METHOD/STAGE where it has several; ``reference``, the published way of AD-KD; ``teacher``, a step of
+    its fine-tuning; ``signals``; ``evaluate`` and ``reference_evaluate``, a student's pass over dev examples."""
+    task: str
+    """Where lengths and the number of classes come from: a key of ``lengths.PERCENTILES``."""
+    teacher: Shape
+    student: Shape
+    batch_size: int = 32
+    bins: int = 3
+    """Batches that are timed: those in the middle of so many equal parts of an epoch, sorted by length."""
+    lengths: tuple[int, ...] = ()
+    """Fixed lengths instead, one batch of each."""
+    epochs: tuple[int, ...] = ()
+    """Numbers of steps: time whole stretches of an epoch instead of single batches."""
+    settings: tuple[tuple[str, object], ...] = ()
+    """Settings of the method that are not its defaults."""
+
+    @property
+    def published(self) -> bool:
+        return self.variant.startswith("reference")
+
+    @property
+    def counted(self) -> bool:
+        """Whether its operations can be counted: PyTorch's counter refuses a gradient to a leaf, as signals have."""
+        return self.variant != "signals"
+
+
+def calls(case: Case) -> list[tuple[Call, int]]:
+    """What to time, and how many examples each call goes through."""
+    if case.lengths:
+        examples = lengths.examples(case.task, np.repeat(case.lengths, case.batch_size))
+        parts = [[rows] for rows in torch.arange(len(examples)).split(case.batch_size)]
+    else:
+        examples = lengths.examples(case.task, lengths.drawn(case.task, EXAMPLES))
+        batches = _batches(case, examples)
+        parts = [batches[:number] for number in case.epochs] or [[rows] for rows in _middles(case, examples, batches)]
+    step = _step(case, examples)
+    return [(lambda part=part: [step(rows) for rows in part], sum(map(len, part))) for part in parts]
+
+
+def _batches(case: Case, examples: Examples) -> list[Tensor]:
+    """One epoch, or one pass over a dev set, in the order in which the suite or the published way goes through it."""
+    generator = torch.Generator().manual_seed(0)
+    if case.published:
+        return list(torch.randperm(len(examples), generator=generator).split(case.batch_size))
+    if case.variant in ("evaluate", "signals"):
+        return by_length(examples.lengths, BATCH_SIZE)
+    return shuffled(examples.lengths, case.batch_size, generator)
+
+
+def _middles(case: Case, examples: Examples, batches: list[Tensor]) -> list[Tensor]:
+    """The batches in the middle of every bin; padded, all are alike and one will do."""
+    batches = sorted(batches, key=lambda rows: examples.lengths[rows].max())
+    bins = 1 if case.published else case.bins
+    return [batches[int((i + 0.5) / bins * len(batches))] for i in range(bins)]
+
+
+def _step(case: Case, examples: Examples) -> Callable[[Tensor], object]:
+    """The function of a batch's rows that is timed."""
+    about = task_named(case.task)
+    if case.published:
+        return _published(case, examples, about.outputs)
+    if case.variant == "evaluate":
+        student = frozen(classifier(case.student, about.outputs, kernels.FUSED))
+        return lambda rows: _no_grad(logits_of, student, examples.batch(rows))
+    if case.variant == "signals":
+        teacher = frozen(classifier(case.teacher, about.outputs, kernels.FUSED))
+        wanted = ({"kind": "logits"}, {"kind": "token_maps", "top_k": None, "steps": 1})
+        return lambda rows: [one_batch(teacher, examples.batch(rows), signal) for signal in wanted]
+    setup = Setup(about.outputs, about.regression, case.teacher, case.student)
+    if case.variant == "teacher":
+        return _training(case, examples, FineTuning(Outline(), replace(setup, student=case.teacher)), None)
+    name, _, stage = case.variant.partition("/")
+    kind = methods.load(name)
+    method = kind(methods.configure(name, dict(case.settings)), setup)
+    return _training(case, examples, method, stage or None)
+
+
+def _training(case: Case, examples: Examples, method: nn.Module, stage_name: str | None) -> Callable[[Tensor], object]:
+    setup = method.setup
+    attention = kernels.TWICE_DIFFERENTIABLE if method.second_order else kernels.FUSED
+    student = classifier(setup.student, setup.outputs, attention)
+    stage = next(stage for stage in method.stages() if stage_name in (None, stage.name))
+    live = stage.needs - {"logits", "cls", "token_maps"}
+    teacher = frozen(classifier(setup.teacher, setup.outputs, kernels.FUSED)) if live else None
+    training = Training(batch_size=case.batch_size, learning_rate=LEARNING_RATE)
+    run = Fit(
+        examples=examples,
+        teacher=Teacher(_stored(examples, setup), teacher),
+        training=training,
+        score=lambda model: 0.0,
+        keep_best=False,
+        task=case.task,
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    descent = Descent(student, method, training, steps=10**6)
+    student.train()
+    return lambda rows: fit_epoch(student, method, stage, run, descent, [rows], 0.0, "bench")
+
+
+def _published(case: Case, examples: Examples, outputs: int) -> Callable[[Tensor], object]:
+    student = classifier(case.student, outputs, "eager")
+
+    def batch(rows: Tensor) -> object:
+        return reference.padded(examples.batch(rows), lengths.LONGEST)
+
+    if case.variant == "reference_evaluate":
+        return lambda rows: reference.predict(student, [batch(rows)])
+    teacher = classifier(case.teacher, outputs, "eager").eval()
+    settings = {"alpha": 0.9, "temperature": 2.0, "beta": 10.0, "top_k": None}
+    descent = reference.Descent(student.train(), LEARNING_RATE, 10**6)
+    return lambda rows: descent.step(reference.adkd_loss(student, teacher, batch(rows), **settings))
+
+
+class _Stored:
+    """A signal in memory, as ``signals.Signal`` reads it from its file."""
+
+    def __init__(self, values: Tensor):
+        self.values = values
+
+    def rows(self, rows: Tensor) -> Tensor:
+        return self.values[rows]
+
+
+def _stored(examples: Examples, setup: Setup) -> dict[str, _Stored]:
+    count, longest = len(examples), int(examples.lengths.max())
+    views = 1 if setup.outputs <= 2 else setup.outputs
+    mask = torch.arange(longest) < examples.lengths[:, None]
+    maps = normalize(torch.rand(count, views, longest) * mask[:, None], dim=-1)
+    states = torch.randn(count, setup.teacher.layers, setup.teacher.hidden)
+    return {"logits": _Stored(torch.randn(count, setup.outputs)), "cls": _Stored(states), "token_maps": _Stored(maps)}
+
+
+def classifier(shape: Shape, outputs: int, attention: str) -> nn.Module:
+    """A classifier of BERT's vocabulary, weights random; in the published way if the attention is ``eager``."""
+    config = BertConfig(
+        vocab_size=lengths.VOCABULARY,
+        hidden_size=shape.hidden,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=4 * shape.hidden,
+        num_labels=outputs,
+        attn_implementation=attention,
+    )
+    torch.manual_seed(0)
+    model = BertForSequenceClassification(config)
+    return model if attention == "eager" else kernels.install(model)
+
+
+@torch.no_grad()
+def _no_grad(function: Callable[..., object], *arguments: object) -> object:
+    return function(*arguments)

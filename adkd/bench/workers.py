@@ -1,0 +1,149 @@
+"""Timing: every case in a process of its own, one call at a time, the cases taking turns.
+
+A process for each keeps the cases from sharing memory settings and gives each its own peak memory; the turns let a
+machine that slows down slow all of them down.
+"""
+
+import logging
+import multiprocessing
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
+from statistics import fmean, median
+from typing import Any, Self
+
+import torch
+
+from adkd.bench.variants import Case, calls
+from adkd.training import runtime
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 7
+"""Rounds that count, after one that does not."""
+MATRIX = 2048
+
+
+def take_turns(cases: Mapping[str, Case], threads: int, rounds: int = ROUNDS) -> dict[str, dict[str, Any]]:
+    """Time all calls of all cases, in turn.
+
+    Args:
+        cases: name -> case.
+        threads: of every process. One process works at a time.
+        rounds: how often every call is timed.
+
+    Returns:
+        Name -> ``seconds_per_step``: mean over the calls of their median seconds; ``seconds_per_row``: the same over
+        the examples of a call; ``seconds``: every measurement of every call; ``rows``: examples of every call;
+        ``flops``: floating-point operations of every call, counted, where they can be; ``matrix_flops_per_second``:
+        median rate of a float32 product of two 2048 x 2048 matrices just before and after the case's turns;
+        ``efficiency``: median of (operations / that rate) / seconds; ``peak_memory_bytes``: of the process, at the end.
+    """
+    torch.set_num_threads(threads)
+    log.info("%s: starting", ", ".join(cases))
+    with ExitStack() as stack:
+        workers = {name: stack.enter_context(Worker(case, threads)) for name, case in cases.items()}
+        flops = {name: worker.ready() for name, worker in workers.items()}
+        seconds: dict[str, list[list[float]]] = {name: [[] for _ in worker.rows] for name, worker in workers.items()}
+        rates: dict[str, list[float]] = {name: [] for name in workers}
+        for number in range(rounds + 1):
+            began, before = time.perf_counter(), matrix_rate()
+            for name, worker in workers.items():
+                times = [worker.call(i) for i in range(len(worker.rows))]
+                after = matrix_rate()
+                if number:
+                    rates[name].append((before + after) / 2)
+                    for known, new in zip(seconds[name], times, strict=True):
+                        known.append(new)
+                before = after
+            log.info("  round %d of %d: %.0f s", number, rounds, time.perf_counter() - began)
+        peaks = {name: worker.finish() for name, worker in workers.items()}
+    return {
+        name: _summary(seconds[name], worker.rows, flops[name], rates[name]) | {"peak_memory_bytes": peaks[name]}
+        for name, worker in workers.items()
+    }
+
+
+def _summary(seconds: list[list[float]], rows: tuple[int, ...], flops: list[int], rates: list[float]) -> dict[str, Any]:
+    rounds = list(zip(*seconds, strict=True))
+    return {
+        "seconds_per_step": fmean(map(median, seconds)),
+        "seconds_per_row": sum(map(median, seconds)) / sum(rows),
+        "efficiency": median(sum(flops) / rate / sum(one) for one, rate in zip(rounds, rates, strict=True))
+        if flops
+        else None,
+        "matrix_flops_per_second": median(rates),
+        "seconds": seconds,
+        "rows": rows,
+        "flops": flops,
+    }
+
+
+def matrix_rate(repeats: int = 3) -> float:
+    """Floating-point operations per second of a float32 matrix product, the best of a few."""
+    a = torch.ones(MATRIX, MATRIX)
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        a @ a
+        times.append(time.perf_counter() - began)
+    return 2 * MATRIX**3 / min(times)
+
+
+class Worker:
+    """A process that holds one case and makes one of its calls when told to."""
+
+    def __init__(self, case: Case, threads: int):
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, case, threads), daemon=True)
+        self.rows: tuple[int, ...] = ()
+
+    def __enter__(self) -> Self:
+        self.process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.join()
+
+    def ready(self) -> list[int]:
+        """Wait until the case is built; the operations counted in each of its calls, made once each."""
+        self.rows, flops = self.connection.recv()
+        return flops
+
+    def call(self, number: int) -> float:
+        """Seconds of one call."""
+        self.connection.send(number)
+        return self.connection.recv()
+
+    def finish(self) -> int:
+        """End the process; its peak memory in bytes."""
+        self.connection.send(None)
+        peak = self.connection.recv()
+        self.process.join()
+        return peak
+
+
+def _serve(connection: Connection, case: Case, threads: int) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    torch.set_num_threads(threads)
+    if not case.published:
+        runtime.keep_freed_memory()
+    todo, rows = zip(*calls(case), strict=True)
+    flops = []
+    for call in todo:
+        if case.counted:
+            with FlopCounterMode(display=False) as counter:
+                call()
+            flops.append(counter.get_total_flops())
+        else:
+            call()
+    connection.send((rows, flops))
+    while (number := connection.recv()) is not None:
+        began = time.perf_counter()
+        todo[number]()
+        connection.send(time.perf_counter() - began)
+    connection.send(runtime.peak_memory(torch.device("cpu")))
