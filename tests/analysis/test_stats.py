@@ -19,6 +19,16 @@ def test_sign_flip_is_the_brute_force_over_all_signs(n):
         assert stats.sign_flip(differences, rng()).p == pytest.approx(np.mean(hits))
 
 
+@pytest.mark.parametrize("n", [5, 8, 10])
+def test_sign_flip_counts_means_that_differ_by_rounding_alone_as_equal(n):
+    """Accuracies on 277 examples: in whole examples the same means are just equal."""
+    signs = np.array(list(product([-1, 1], repeat=n)))
+    for whole in np.random.default_rng(n).integers(-9, 10, (300, n)):
+        if whole.any():
+            expected = np.mean(np.abs(signs @ whole) >= abs(whole.sum()))
+            assert stats.sign_flip(whole / 277, rng()).p == pytest.approx(expected), whole
+
+
 @pytest.mark.parametrize("n", [2, 3, 5, 6, 10])
 def test_a_huge_difference_reaches_the_smallest_p_and_no_less(n):
     test = stats.sign_flip(np.full(n, 100.0) + np.arange(n), rng())
