@@ -2,9 +2,10 @@
 
 * ``gelu``: PyTorch differentiates GELU's gradient by a formula of its own with a dozen passes over the largest tensor
   of a layer; here its gradient's gradient is written out. Plain twin: ``torch.nn.functional.gelu``.
-* ``dropout``: on a CPU, PyTorch draws one number per element in one thread, which makes up a twentieth of a training
-  step. Here one 64-bit draw serves four elements of 16 bits, so that p is rounded to a multiple of 2^-16 (0.1 becomes
-  0.100006, and what is kept is scaled by just that). Plain twin, used on a GPU: ``torch.nn.functional.dropout``.
+* ``drop``, dropout: on a CPU, PyTorch draws one number per element in one thread, which makes up a twentieth of a
+  training step. Here one 64-bit draw serves four elements of 16 bits, so that p is rounded to a multiple of 2^-16 (0.1
+  becomes 0.100006, and what is kept is scaled by just that). Plain twin, used on a GPU:
+  ``torch.nn.functional.dropout``.
 * ``attention``: softmax attention around that dropout, twice differentiable; fused attention where that is allowed.
 """
 
@@ -43,14 +44,14 @@ class Gelu(nn.Module):
 
 
 class Dropout(nn.Module):
-    """``dropout`` as a module."""
+    """``drop`` as a module."""
 
     def __init__(self, p: float):
         super().__init__()
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        return dropout(x, self.p, self.training)
+        return drop(x, self.p, self.training)
 
 
 def gelu(x: Tensor) -> Tensor:
@@ -58,7 +59,7 @@ def gelu(x: Tensor) -> Tensor:
     return _Gelu.apply(x)
 
 
-def dropout(x: Tensor, p: float, training: bool) -> Tensor:
+def drop(x: Tensor, p: float, training: bool) -> Tensor:
     """Each element 0 with probability p, else scaled by 1 / (1 - p); ``x`` itself outside of training."""
     if not training or p == 0:
         return x
@@ -99,7 +100,7 @@ def attention(
     scores = (query * scaling) @ key.transpose(-1, -2)
     if attention_mask is not None:
         scores = scores + attention_mask
-    weights = _dropout(scores.softmax(-1), dropout, module.training)
+    weights = drop(scores.softmax(-1), dropout, module.training)
     return (weights @ value).transpose(1, 2).contiguous(), weights
 
 
@@ -126,8 +127,6 @@ def fused_attention(
         module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=False
     )
 
-
-_dropout = dropout  # the name of an argument, too
 
 AttentionInterface.register(TWICE_DIFFERENTIABLE, attention)
 AttentionMaskInterface.register(TWICE_DIFFERENTIABLE, eager_mask)

@@ -37,18 +37,18 @@ def test_gelu_refuses_a_third_gradient():
 def test_dropout_drops_a_share_p_and_keeps_the_mean():
     torch.manual_seed(0)
     x = torch.full((1_000_003,), 3.0)
-    dropped = kernels.dropout(x, 0.1, training=True)
+    dropped = kernels.drop(x, 0.1, training=True)
     assert abs((dropped == 0).float().mean().item() - 0.1) < 0.001  # 3 standard errors
     assert len(dropped.unique()) == 2
     assert dropped.mean().item() == pytest.approx(3.0, abs=0.005)
-    assert torch.equal(kernels.dropout(x, 0.1, training=False), x)
+    assert torch.equal(kernels.drop(x, 0.1, training=False), x)
     torch.manual_seed(0)
-    assert torch.equal(kernels.dropout(x, 0.1, training=True), dropped)
+    assert torch.equal(kernels.drop(x, 0.1, training=True), dropped)
 
 
 def test_dropout_draws_every_element_on_its_own():
     torch.manual_seed(0)
-    kept = (kernels.dropout(torch.ones(400_000), 0.5, training=True) > 0).double() - 0.5
+    kept = (kernels.drop(torch.ones(400_000), 0.5, training=True) > 0).double() - 0.5
     for shift in range(1, 9):
         correlation = 4 * (kept[shift:] * kept[:-shift]).mean().item()
         assert abs(correlation) < 0.008, f"elements {shift} apart"  # 5 standard errors
@@ -57,7 +57,7 @@ def test_dropout_draws_every_element_on_its_own():
 def test_a_dropped_element_has_no_gradient_of_any_order():
     torch.manual_seed(0)
     x = torch.randn(1000, dtype=torch.float64, requires_grad=True)
-    y = kernels.dropout(x, 0.3, training=True)
+    y = kernels.drop(x, 0.3, training=True)
     factor = (y / x).detach()
     (first,) = torch.autograd.grad((y**3).sum(), x, create_graph=True)
     assert torch.allclose(first, 3 * factor**3 * x**2)
