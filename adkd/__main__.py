@@ -1,5 +1,6 @@
 """The command line: one sub-command per rule of the workflow, and a few to look around. Each imports what it needs."""
 
+import gc
 import logging
 import signal
 import sys
@@ -96,6 +97,7 @@ def figures(grid: Grid = GRID) -> None:
     """Draw the figures."""
     from adkd.analysis import figures
 
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every glyph
     root = grid.parents[1]
     figures.write(grid, root / "scores.csv", root / "tables", root / "figures")
 
@@ -179,10 +181,8 @@ def _make(path: Path, stage: str) -> None:
     """Run one stage from its spec file. A GPU is leased before torch is imported.
 
     What the libraries bring in stays to the end: the garbage collector is kept from searching it, while it is imported
-    and again when the process ends, which takes two seconds of every job.
+    and again when the process ends, which took two seconds of every job.
     """
-    import gc
-
     from adkd import devices
     from adkd import plan as planning
 
@@ -204,7 +204,7 @@ def _make(path: Path, stage: str) -> None:
         gc.freeze()
         gc.enable()
         work(spec, out)
-        gc.freeze()
+        gc.collect()  # of the work itself; what was imported is not looked at
 
 
 def main() -> None:
@@ -216,6 +216,8 @@ def main() -> None:
     except (InputError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
+    finally:
+        gc.freeze()
 
 
 if __name__ == "__main__":
