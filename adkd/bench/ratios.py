@@ -1,13 +1,15 @@
 """From measurements to the ratios that the goals are about."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from adkd import config as configs
+from adkd import settings
+from adkd.bench.processes import REPOSITORY
 from adkd.data.tasks import task as task_named
 
-EPOCHS = {"mrpc": 10, "sst2": 6, "cola": 10, "rte": 12}
-"""Epochs of AD-KD's released scripts."""
-TEACHER_EPOCHS = {"mrpc": 5, "sst2": 5, "cola": 5, "rte": 4}
+PAPER = REPOSITORY / "workflow" / "config" / "paper.yaml"
 GRID_SEEDS = 5
 
 GOALS: dict[str, tuple[str, float, str]] = {
@@ -63,20 +65,29 @@ def run_seconds(measured: Mapping[str, Any], task: str, variant: str, overhead: 
     epoch = rows["train"] * measured[variant]["seconds_per_row"]
     epoch += rows["validation"] * measured[evaluate]["seconds_per_row"]
     signals = rows["train"] * measured["signals"]["seconds_per_row"] if variant == "adkd" else 0.0
-    return overhead + signals + EPOCHS[task] * epoch
+    return overhead + signals + epochs(task)[0] * epoch
 
 
 def teacher_share(small: Mapping[str, Any], task: str, overhead: float) -> float:
     """Teacher and signals over all, in a grid of 5 methods x 5 seeds whose methods cost what was measured."""
     measured, rows = small[task], task_named(task).rows
     epoch = rows["train"] * measured["teacher"]["seconds_per_row"]
-    teacher = 2 * overhead + TEACHER_EPOCHS[task] * epoch + rows["train"] * measured["signals"]["seconds_per_row"]
+    student_epochs, teacher_epochs = epochs(task)
+    teacher = 2 * overhead + teacher_epochs * epoch + rows["train"] * measured["signals"]["seconds_per_row"]
     trained = small[f"{task}, baselines"] | {"adkd": measured["adkd"]}
     evaluate = rows["validation"] * measured["evaluate"]["seconds_per_row"]
-    epochs = sum(rows["train"] * of["seconds_per_row"] + evaluate for of in trained.values())
+    pass_of_all = sum(rows["train"] * of["seconds_per_row"] + evaluate for of in trained.values())
     jobs = len({name.partition("/")[0] for name in trained})  # both stages of a method are one job
-    students = GRID_SEEDS * (jobs * overhead + EPOCHS[task] * epochs)
+    students = GRID_SEEDS * (jobs * overhead + student_epochs * pass_of_all)
     return teacher / (teacher + students)
+
+
+@cache
+def epochs(task: str) -> tuple[int, int]:
+    """Epochs of a student of ``adkd`` and of its teacher in the paper's grid."""
+    paper = configs.validate(configs.load_config([PAPER]))
+    _, training = configs.method_settings(paper, "adkd", task)
+    return training.epochs, settings.resolve_teacher(paper["teacher"], task, paper["settings"]).epochs
 
 
 def _over(measured: Mapping[str, Any], one: str, other: str, key: str = "seconds_per_row") -> float:

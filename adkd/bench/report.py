@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from adkd.bench.ratios import EPOCHS, GOALS
+from adkd.bench.ratios import GOALS
 from adkd.data.tasks import TASKS
 
 Row = Sequence[str]
@@ -29,7 +29,7 @@ def text(report: Mapping[str, Any]) -> str:
         blocks += ["## Whole runs, student 3 x 384", _table(RUN_HEAD, _runs(parts["runs"]))]
     if "workflow" in parts:
         blocks += ["## The workflow", _table(("what", "seconds"), _workflow(parts["workflow"]))]
-    blocks += [f"Not measured: {name}." for name, part in (report["missing"]).items() for name in [f"{name} ({part})"]]
+    blocks += [f"Not measured: {part} ({reason})." for part, reason in report["missing"].items()]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -80,8 +80,9 @@ def _growth(parts: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _runs(runs: Mapping[str, Any]) -> Iterator[Row]:
-    for task in EPOCHS.keys() & runs.keys():
-        one = runs[task]
+    for task, one in runs.items():
+        if task == "config":
+            continue
         ours, theirs = (one["scores"][name] for name in ("adkd", "reference"))
         yield (
             task,

@@ -17,7 +17,7 @@ from adkd.bench import lengths, reference
 from adkd.contract import Setup
 from adkd.data.batches import Examples, by_length, shuffled
 from adkd.data.tasks import task as task_named
-from adkd.outline import Outline, Shape
+from adkd.outline import STORED, Outline, Shape
 from adkd.settings import Training
 from adkd.training import kernels
 from adkd.training.loop import Descent, Fit, fit_epoch
@@ -119,7 +119,7 @@ def _training(case: Case, examples: Examples, method: nn.Module, stage_name: str
     attention = kernels.TWICE_DIFFERENTIABLE if method.second_order else kernels.FUSED
     student = classifier(setup.student, setup.outputs, attention)
     stage = next(stage for stage in method.stages() if stage_name in (None, stage.name))
-    live = stage.needs - {"logits", "cls", "token_maps"}
+    live = stage.needs - STORED
     teacher = frozen(classifier(setup.teacher, setup.outputs, kernels.FUSED)) if live else None
     training = Training(batch_size=case.batch_size, learning_rate=LEARNING_RATE)
     run = Fit(

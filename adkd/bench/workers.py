@@ -16,6 +16,7 @@ from typing import Any, Self
 import torch
 
 from adkd.bench.variants import Case, calls
+from adkd.errors import RunError
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)
@@ -96,12 +97,14 @@ class Worker:
 
     def __init__(self, case: Case, threads: int):
         context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, case, threads), daemon=True)
+        self.case = case
+        self.connection, self.theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(self.theirs, case, threads), daemon=True)
         self.rows: tuple[int, ...] = ()
 
     def __enter__(self) -> Self:
         self.process.start()
+        self.theirs.close()  # so that the pipe ends with the process
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -110,20 +113,27 @@ class Worker:
 
     def ready(self) -> list[int]:
         """Wait until the case is built; the operations counted in each of its calls, made once each."""
-        self.rows, flops = self.connection.recv()
+        self.rows, flops = self._answer()
         return flops
 
     def call(self, number: int) -> float:
         """Seconds of one call."""
         self.connection.send(number)
-        return self.connection.recv()
+        return self._answer()
 
     def finish(self) -> int:
         """End the process; its peak memory in bytes."""
         self.connection.send(None)
-        peak = self.connection.recv()
+        peak = self._answer()
         self.process.join()
         return peak
+
+    def _answer(self) -> Any:
+        """Raises RunError if the process has died; it has said why."""
+        try:
+            return self.connection.recv()
+        except EOFError:
+            raise RunError(f"the process that times {self.case} has ended; its own message stands above") from None
 
 
 def _serve(connection: Connection, case: Case, threads: int) -> None:
