@@ -30,7 +30,7 @@ run: setup ## Run the embedded grid from nothing to tables; run again, it does n
 test: $(VENV)/.installed-dev ## Run the tests, the tiny grid from end to end among them. Needs no hub.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-bench: setup ## Measure what it costs, about an hour: results/bench.json, bench.md. GLUE=DIR adds runs on real tasks.
+bench: setup ## Measure what it costs: results/bench.json, bench.md. GLUE=DIR adds whole runs on real tasks.
 	$(BIN)/adkd bench $(if $(GLUE),--glue $(GLUE))
 
 lint: $(VENV)/.installed-dev ## Check style, formatting and the workflow's rules.
