@@ -1,7 +1,8 @@
-"""One GPU per training job: jobs on one machine lease GPUs from each other. Imports no torch.
+"""One GPU for every training job: jobs on one machine lease GPUs from each other. Imports no torch.
 
-A lease is an exclusive ``flock`` on a file named after the GPU. The kernel drops it when the process ends, however it
-ends, so there is nothing to clean up after a crash. It holds across several Snakemake runs of one user as well.
+A lease is an exclusive ``flock`` on a file named after the GPU, with one such file for every job that may share it.
+The kernel drops the lock when the process ends, however it ends, so there is nothing to clean up after a crash. It
+holds across several Snakemake runs of one user as well.
 """
 
 import fcntl
@@ -17,8 +18,15 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+JOBS_PER_GPU = "ADKD_JOBS_PER_GPU"
+"""The environment variable."""
 WAIT = 0.2
 """Seconds between two looks for a free GPU."""
+
+
+def jobs_per_gpu() -> int:
+    """How many jobs may share a GPU, from the environment: the Snakefile sets it from the config's ``jobs_per_gpu``."""
+    return int(os.environ.get(JOBS_PER_GPU, 1))
 
 
 def visible() -> list[str]:
@@ -41,8 +49,8 @@ def visible() -> list[str]:
 def lease(device: str) -> Iterator[str | None]:
     """Hold one GPU for the length of a block, as the only one that CUDA sees there. Enter it before importing torch.
 
-    Waits until a GPU is free. Does nothing for device ``cpu``, on a machine without GPUs, and in a Slurm job, which
-    has been given its GPU already.
+    Waits until a GPU is free, or has fewer jobs than may share it. Does nothing for device ``cpu``, on a machine
+    without GPUs, and in a Slurm job, which has been given its GPU already.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -69,13 +77,14 @@ def lease(device: str) -> Iterator[str | None]:
 
 
 def _wait_for_one(gpus: list[str]) -> tuple[str, int]:
-    """The first GPU that comes free, and the open file that holds it."""
+    """The first GPU with a place that comes free, an empty one before a shared one, and the open file that holds it."""
     default = Path(tempfile.gettempdir()) / f"adkd-gpus-{os.getuid()}"
     directory = Path(os.environ.get("ADKD_LEASE_DIR", default))
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places = [(gpu, "" if number == 0 else f"+{number}") for number in range(jobs_per_gpu()) for gpu in gpus]
     while True:
-        for gpu in gpus:
-            path = directory / (re.sub(r"[^\w.-]", "_", gpu) + ".lock")
+        for gpu, place in places:
+            path = directory / (re.sub(r"[^\w.-]", "_", gpu) + place + ".lock")
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

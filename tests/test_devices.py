@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
@@ -51,6 +52,23 @@ def test_never_two_jobs_on_one_gpu(gpus):
         found.sort()
         assert found
         assert all(one[1] <= two[0] for one, two in pairwise(found))
+
+
+def test_as_many_jobs_share_a_gpu_as_may_and_empty_gpus_come_first(gpus, monkeypatch):
+    monkeypatch.setenv(devices.JOBS_PER_GPU, "2")
+    jobs, places = [], []
+    with ExitStack() as stack:
+        for _ in range(4):
+            jobs.append(start(60))
+            stack.callback(jobs[-1].communicate)
+            stack.callback(jobs[-1].kill)
+            places.append(jobs[-1].stdout.readline())
+        assert places == ["4\n", "7\n", "4\n", "7\n"]
+        fifth = start(0)
+        time.sleep(0.5)
+        assert fifth.poll() is None
+        jobs[1].kill()
+        assert fifth.communicate(timeout=20)[0].startswith("7\n")
 
 
 def test_a_killed_job_frees_its_gpu(gpus, monkeypatch):

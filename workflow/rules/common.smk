@@ -22,13 +22,14 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 # Without --resources gpu=N nothing would limit how many jobs share the GPUs of this machine.
+os.environ[devices.JOBS_PER_GPU] = str(config["jobs_per_gpu"])
 if (
     workflow.is_main_process
     and "gpu" not in workflow.global_resources
     and hasattr(workflow, "register_resource")
     and devices.visible()
 ):
-    workflow.register_resource("gpu", len(devices.visible()))
+    workflow.register_resource("gpu", len(devices.visible()) * config["jobs_per_gpu"])
 
 
 def upstream(result):
