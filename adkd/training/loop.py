@@ -17,6 +17,7 @@ from adkd.errors import RunError
 from adkd.settings import Training
 from adkd.training.passes import forward
 from adkd.training.progress import track
+from adkd.training.runtime import tensor_cores
 from adkd.training.seeds import generator
 from adkd.training.signals import Teacher
 
@@ -98,11 +99,12 @@ def fit_epoch(
     """One pass over the batches, rows of the train set each; the mean of every unweighted loss term over them."""
     sums: dict[str, Tensor] = {}
     for step, rows in enumerate(batches, start=1):
-        terms = loss_terms(model, method, stage, run, rows, progress)
-        total = sum(weight * value for weight, value in terms.values())
-        where = f"stage {stage.name}, {name}, step {step}"
-        check_finite(total, terms, where)
-        descent.step(total, where)
+        with tensor_cores(run.device):
+            terms = loss_terms(model, method, stage, run, rows, progress)
+            total = sum(weight * value for weight, value in terms.values())
+            where = f"stage {stage.name}, {name}, step {step}"
+            check_finite(total, terms, where)
+            descent.step(total, where)
         for term, (_, value) in terms.items():
             sums[term] = sums.get(term, 0.0) + value.detach()
     return {term: (value / step).item() for term, value in sums.items()}

@@ -7,6 +7,8 @@ import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,11 +39,34 @@ def start(spec: dict[str, Any]) -> torch.device:
     if spec["device"] == "cuda" and not found:
         raise InputError('device: "cuda" is asked for, and torch finds none (allowed here: auto, cpu)')
     device = torch.device("cuda" if found and spec["device"] != "cpu" else "cpu")
-    if device.type == "cuda":  # on a CPU all that is used here is deterministic, and this call takes seconds to import
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+    make_deterministic(device)
     log.info("device %s, %d threads", device, torch.get_num_threads())
     return device
+
+
+def make_deterministic(device: torch.device) -> None:
+    """Equal inputs give equal results, bit for bit. On a CPU all that is used here is deterministic as it is."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+
+
+@contextmanager
+def tensor_cores(device: torch.device) -> Iterator[None]:
+    """Within the block, a GPU rounds the factors of float32 matrix products to 10 bits (TF32) and adds up in float32.
+
+    For training steps alone. What passes in bfloat16 is rounded to 7 bits anyway; a gradient of a gradient, which would
+    underflow there, is computed at the same rate this way, its relative error a tenth of theirs (docs/performance.md).
+    """
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def keep_freed_memory() -> None:

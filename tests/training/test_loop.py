@@ -11,6 +11,7 @@ from adkd.outline import Outline
 from adkd.settings import Training
 from adkd.training.loop import Fit, fit, groups, rate
 from adkd.training.models import new_classifier, shape
+from adkd.training.runtime import tensor_cores
 from adkd.training.signals import Teacher
 
 
@@ -93,3 +94,12 @@ def test_weight_decay_spares_biases_and_layer_norms():
     assert all("bias" not in named[id(p)] and "LayerNorm" not in named[id(p)] for p in decayed["params"])
     assert spared["weight_decay"] == 0.0
     assert len(decayed["params"]) + len(spared["params"]) == len(named)
+
+
+def test_tensor_cores_are_for_a_gpu_and_for_the_block_alone():
+    before = torch.get_float32_matmul_precision()
+    with tensor_cores(torch.device("cpu")):
+        assert torch.get_float32_matmul_precision() == before
+    with tensor_cores(torch.device("cuda")):
+        assert torch.get_float32_matmul_precision() == "high"
+    assert torch.get_float32_matmul_precision() == before
