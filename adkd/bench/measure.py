@@ -17,7 +17,7 @@ from adkd.training import runtime
 
 log = logging.getLogger(__name__)
 
-PARTS = ("workflow", "steps", "growth", "runs")
+PARTS = ("workflow", "steps", "growth", "runs", "cuda")
 
 
 def measure(out: Path, threads: int, glue: Path | None, parts: Sequence[str] = ()) -> str:
@@ -42,6 +42,8 @@ def measure(out: Path, threads: int, glue: Path | None, parts: Sequence[str] = (
         raise InputError(f"--glue {glue} is not a directory")
     if "runs" in parts and glue is None:
         raise InputError("part runs needs --glue, the directory of GLUE's original files")
+    if "cuda" in parts and not torch.cuda.is_available():
+        raise InputError("part cuda needs a GPU, and torch finds none")
     todo: dict[str, Callable[[], dict[str, Any]]] = {
         "workflow": lambda: {
             "per_job": workflow.per_job(threads=threads),
@@ -53,6 +55,8 @@ def measure(out: Path, threads: int, glue: Path | None, parts: Sequence[str] = (
     }
     if glue is not None:
         todo["runs"] = lambda: runs.runs(glue, threads)
+    if torch.cuda.is_available():
+        todo["cuda"] = lambda: steps.cuda(threads)
     machine = _machine(threads)
     for part in parts or todo:
         log.info("part %s", part)
@@ -71,10 +75,10 @@ def _write(out: Path, machine: dict[str, Any]) -> str:
     for part in PARTS:
         file = out / "bench" / f"{part}.json"
         if not file.exists():
-            missing[part] = "needs --glue" if part == "runs" else "not measured yet"
+            missing[part] = {"runs": "needs --glue", "cuda": "needs a GPU"}.get(part, "not measured yet")
             continue
         found = read_json(file)
-        if found["machine"] | {"git_commit": None} == machine | {"git_commit": None}:
+        if {"gpu": None} | found["machine"] | {"git_commit": None} == machine | {"git_commit": None}:
             measured[part] = found["measured"]
         else:
             missing[part] = "measured on another machine or with other versions"
@@ -90,6 +94,7 @@ def _machine(threads: int) -> dict[str, Any]:
     known = runtime.provenance(torch.device("cpu"))
     return {
         "cpu": _cpu(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "cores": os.cpu_count(),
         "threads": threads,
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),

@@ -23,6 +23,9 @@ def text(report: Mapping[str, Any]) -> str:
     for size, shape in (("small", "teacher 6 x 384, student 3 x 384"), ("large", "teacher 12 x 768, student 6 x 768")):
         if "steps" in parts:
             blocks += [f"## Steps: {shape}", _table(STEP_HEAD, _steps(parts["steps"][size]))]
+    if "cuda" in parts:
+        title = f"## Steps on {machine['gpu']}: teacher 12 x 768, student 6 x 768"
+        blocks += [title, _table(STEP_HEAD, _steps(parts["cuda"]))]
     if "growth" in parts:
         blocks += ["## Growth of a step of adkd, student 3 x 384", _table(("by", "value", "seconds"), _growth(parts))]
     if "runs" in parts:
@@ -59,7 +62,7 @@ def _steps(size: Mapping[str, Any]) -> Iterator[Row]:
                 f"{of['seconds_per_step']:.3f}",
                 f"{of['seconds_per_row'] * train:.0f}",
                 f"1/{reference['seconds_per_row'] / of['seconds_per_row']:.1f}" if reference else "",
-                f"{of['efficiency']:.2f}" if of["efficiency"] else "",
+                f"{of['efficiency']:.2g}" if of["efficiency"] else "",
                 f"{of['peak_memory_bytes'] / 2**30:.2f} GiB",
             )
 

@@ -32,6 +32,15 @@ def steps(threads: int) -> dict[str, Any]:
     return {"small": small, "large": large}
 
 
+def cuda(threads: int) -> dict[str, Any]:
+    """Steps of the larger size on a GPU, as runs take them there. Keys: the task, then the variant."""
+    device = {"device": "cuda"}
+    others = [name for name in variants() if name not in COMPARED]
+    found = {task: _time(LARGE, task, (*COMPARED, *AROUND), threads, **device) for task in ("cola", "mrpc")}
+    found |= {task: _time(LARGE, task, COMPARED, threads, **device) for task in ("mnli", "stsb")}
+    return found | {"mrpc, baselines": _time(LARGE, "mrpc", ("vanilla_kd", *others), threads, **device)}
+
+
 def growth(threads: int) -> dict[str, Any]:
     """How a step of 3 x 384 grows with the length of the examples and the steps m of integrated gradients, and an epoch
     with the number of examples."""

@@ -52,6 +52,7 @@ class Case:
     """Numbers of steps: time whole stretches of an epoch instead of single batches."""
     settings: tuple[tuple[str, object], ...] = ()
     """Settings of the method that are not its defaults."""
+    device: str = "cpu"
 
     @property
     def published(self) -> bool:
@@ -99,12 +100,12 @@ def _step(case: Case, examples: Examples) -> Callable[[Tensor], object]:
     if case.published:
         return _published(case, examples, about.outputs)
     if case.variant == "evaluate":
-        student = frozen(classifier(case.student, about.outputs, kernels.FUSED))
-        return lambda rows: _no_grad(logits_of, student, examples.batch(rows))
+        student = frozen(classifier(case.student, about.outputs, kernels.FUSED)).to(case.device)
+        return lambda rows: _no_grad(logits_of, student, examples.batch(rows).to(case.device))
     if case.variant == "signals":
-        teacher = frozen(classifier(case.teacher, about.outputs, kernels.FUSED))
+        teacher = frozen(classifier(case.teacher, about.outputs, kernels.FUSED)).to(case.device)
         wanted = ({"kind": "logits"}, {"kind": "token_maps", "top_k": None, "steps": 1})
-        return lambda rows: [one_batch(teacher, examples.batch(rows), signal) for signal in wanted]
+        return lambda rows: [one_batch(teacher, examples.batch(rows).to(case.device), signal) for signal in wanted]
     setup = Setup(about.outputs, about.regression, case.teacher, case.student)
     if case.variant == "teacher":
         return _training(case, examples, FineTuning(Outline(), replace(setup, student=case.teacher)), None)
@@ -117,10 +118,12 @@ def _step(case: Case, examples: Examples) -> Callable[[Tensor], object]:
 def _training(case: Case, examples: Examples, method: nn.Module, stage_name: str | None) -> Callable[[Tensor], object]:
     setup = method.setup
     attention = kernels.TWICE_DIFFERENTIABLE if method.second_order else kernels.FUSED
-    student = classifier(setup.student, setup.outputs, attention)
+    device = torch.device(case.device)
+    student = classifier(setup.student, setup.outputs, attention).to(device)
+    method.to(device)
     stage = next(stage for stage in method.stages() if stage_name in (None, stage.name))
     live = stage.needs - STORED
-    teacher = frozen(classifier(setup.teacher, setup.outputs, kernels.FUSED)) if live else None
+    teacher = frozen(classifier(setup.teacher, setup.outputs, kernels.FUSED)).to(device) if live else None
     training = Training(batch_size=case.batch_size, learning_rate=LEARNING_RATE)
     run = Fit(
         examples=examples,
@@ -130,7 +133,7 @@ def _training(case: Case, examples: Examples, method: nn.Module, stage_name: str
         keep_best=False,
         task=case.task,
         seed=0,
-        device=torch.device("cpu"),
+        device=device,
     )
     descent = Descent(student, method, training, steps=10**6)
     student.train()
@@ -138,14 +141,14 @@ def _training(case: Case, examples: Examples, method: nn.Module, stage_name: str
 
 
 def _published(case: Case, examples: Examples, outputs: int) -> Callable[[Tensor], object]:
-    student = classifier(case.student, outputs, "eager")
+    student = classifier(case.student, outputs, "eager").to(case.device)
 
     def batch(rows: Tensor) -> object:
-        return reference.padded(examples.batch(rows), lengths.LONGEST)
+        return reference.padded(examples.batch(rows), lengths.LONGEST).to(case.device)
 
     if case.variant == "reference_evaluate":
         return lambda rows: reference.predict(student, [batch(rows)])
-    teacher = classifier(case.teacher, outputs, "eager").eval()
+    teacher = classifier(case.teacher, outputs, "eager").eval().to(case.device)
     settings = {"alpha": 0.9, "temperature": 2.0, "beta": 10.0, "top_k": None}
     descent = reference.Descent(student.train(), LEARNING_RATE, 10**6)
     return lambda rows: descent.step(reference.adkd_loss(student, teacher, batch(rows), **settings))

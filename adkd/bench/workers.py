@@ -23,14 +23,15 @@ log = logging.getLogger(__name__)
 
 ROUNDS = 7
 """Rounds that count, after one that does not."""
-MATRIX = 2048
+MATRIX = {"cpu": (2048, torch.float32), "cuda": (8192, torch.bfloat16)}
+"""Size and type of the two square matrices whose product tells what a device can do."""
 
 
 def take_turns(cases: Mapping[str, Case], threads: int, rounds: int = ROUNDS) -> dict[str, dict[str, Any]]:
     """Time all calls of all cases, in turn.
 
     Args:
-        cases: name -> case.
+        cases: name -> case, all on one device.
         threads: of every process. One process works at a time.
         rounds: how often every call is timed.
 
@@ -38,10 +39,11 @@ def take_turns(cases: Mapping[str, Case], threads: int, rounds: int = ROUNDS) ->
         Name -> ``seconds_per_step``: mean over the calls of their median seconds; ``seconds_per_row``: the same over
         the examples of a call; ``seconds``: every measurement of every call; ``rows``: examples of every call;
         ``flops``: floating-point operations of every call, counted, where they can be; ``matrix_flops_per_second``:
-        median rate of a float32 product of two 2048 x 2048 matrices just before and after the case's turns;
-        ``efficiency``: median of (operations / that rate) / seconds; ``peak_memory_bytes``: of the process, at the end.
+        median rate of a product of two matrices (``MATRIX``) just before and after the case's turns; ``efficiency``:
+        median of (operations / that rate) / seconds; ``peak_memory_bytes``: of the process, or of the GPU, at the end.
     """
     torch.set_num_threads(threads)
+    (device,) = {case.device for case in cases.values()}
     log.info("%s: starting", ", ".join(cases))
     with ExitStack() as stack:
         workers = {name: stack.enter_context(Worker(case, threads)) for name, case in cases.items()}
@@ -49,10 +51,10 @@ def take_turns(cases: Mapping[str, Case], threads: int, rounds: int = ROUNDS) ->
         seconds: dict[str, list[list[float]]] = {name: [[] for _ in worker.rows] for name, worker in workers.items()}
         rates: dict[str, list[float]] = {name: [] for name in workers}
         for number in range(rounds + 1):
-            began, before = time.perf_counter(), matrix_rate()
+            began, before = time.perf_counter(), matrix_rate(device)
             for name, worker in workers.items():
                 times = [worker.call(i) for i in range(len(worker.rows))]
-                after = matrix_rate()
+                after = matrix_rate(device)
                 if number:
                     rates[name].append((before + after) / 2)
                     for known, new in zip(seconds[name], times, strict=True):
@@ -81,15 +83,24 @@ def _summary(seconds: list[list[float]], rows: tuple[int, ...], flops: list[int]
     }
 
 
-def matrix_rate(repeats: int = 3) -> float:
-    """Floating-point operations per second of a float32 matrix product, the best of a few."""
-    a = torch.ones(MATRIX, MATRIX)
+def matrix_rate(device: str = "cpu", repeats: int = 3) -> float:
+    """Floating-point operations per second of a matrix product, the best of a few."""
+    size, dtype = MATRIX[device]
+    a = torch.randn(size, size, device=device, dtype=dtype)
     times = []
     for _ in range(repeats):
+        _wait_for(device)
         began = time.perf_counter()
         a @ a
+        _wait_for(device)
         times.append(time.perf_counter() - began)
-    return 2 * MATRIX**3 / min(times)
+    return 2 * size**3 / min(times)
+
+
+def _wait_for(device: str) -> None:
+    """Until the device has done all that it was given."""
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 class Worker:
@@ -139,9 +150,11 @@ class Worker:
 def _serve(connection: Connection, case: Case, threads: int) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
+    device = torch.device(case.device)
     torch.set_num_threads(threads)
     if not case.published:
         runtime.keep_freed_memory()
+        runtime.make_deterministic(device)
     todo, rows = zip(*calls(case), strict=True)
     flops = []
     for call in todo:
@@ -155,5 +168,6 @@ def _serve(connection: Connection, case: Case, threads: int) -> None:
     while (number := connection.recv()) is not None:
         began = time.perf_counter()
         todo[number]()
+        _wait_for(case.device)
         connection.send(time.perf_counter() - began)
-    connection.send(runtime.peak_memory(torch.device("cpu")))
+    connection.send(runtime.peak_memory(device))
