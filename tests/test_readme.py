@@ -22,7 +22,7 @@ def test_the_readmes_method_passes_the_contract_by_existing(tmp_path):
     done = subprocess.run(
         [*pytest, "tests/test_contract.py", "-k", Path(path).stem],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         text=True,
     )
