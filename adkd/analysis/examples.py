@@ -1,11 +1,11 @@
 """Tests and intervals over the examples of a split, from stored predictions. Small functions on arrays."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adkd.analysis.resampled import COUNTED, centred_ranks, scores
+from adkd.analysis.resampled import PREDICT_CLASSES, distinct, ranks, scorer, scores
 from adkd.analysis.stats import Array, Interval, Test, t_interval
 
 PERMUTATIONS = 9999
@@ -51,43 +51,51 @@ def swap_predictions(
     observed = float(pair[0, 0] - pair[1, 0])
     if not np.isfinite(observed):
         return Test(name, n, reason="a score is undefined")
-    hits = 0
-    for chunk in _chunks(times):
-        if metric in COUNTED:
-            swapped = _swapped_counted(metric, labels, a, b, classes, chunk, rng)
-        else:
-            swapped = _swapped_ranked(labels, a, b, chunk, rng)
-        hits += int((np.abs(swapped) >= abs(observed) - 1e-12).sum())
+    if metric in PREDICT_CLASSES:
+        swapped = _swapped_classes(metric, labels, a, b, classes, rng)
+    else:
+        swapped = _swapped_ranks(labels, a, b, rng)
+    hits = sum(int((np.abs(swapped(chunk)) >= abs(observed) - 1e-12).sum()) for chunk in _chunks(times))
     smallest = max(1 / (1 + times), min(1.0, 0.5 ** (differing - 1)))
     return Test(name, n, (1 + hits) / (1 + times), smallest)
 
 
-def _swapped_counted(
-    metric: str, labels: Array, a: Array, b: Array, classes: int, times: int, rng: np.random.Generator
-) -> Array:
-    """``[times]``: score differences after swapping each example's two predictions with probability one half."""
-    kinds, counts = np.unique(np.stack([labels, a, b]), axis=1, return_counts=True)  # equal examples together
-    swap = rng.binomial(counts, 0.5, (times, len(counts)))
-    twice, both = np.tile(kinds[0], 2), np.concatenate([kinds[1], kinds[2]])
-    stay = np.concatenate([counts - swap, swap], axis=1)
-    other = np.concatenate([swap, counts - swap], axis=1)
-    ours, theirs = (scores(metric, twice, both[None], classes, weights)[0] for weights in (stay, other))
-    return ours - theirs
+def _swapped_classes(
+    metric: str, labels: Array, a: Array, b: Array, classes: int, rng: np.random.Generator
+) -> Callable[[int], Array]:
+    """A function from a number of draws to ``[draws]``: score differences after swapping each example's two predictions
+    with probability one half."""
+    kinds, counts = distinct(np.stack([labels, a, b]))  # equal examples together
+    score = scorer(metric, np.tile(kinds[0], 2), np.concatenate([kinds[1], kinds[2]])[None], classes)
+
+    def differences(times: int) -> Array:
+        swap = rng.binomial(counts, 0.5, (times, len(counts)))
+        stay = np.concatenate([counts - swap, swap], axis=1)
+        other = np.concatenate([swap, counts - swap], axis=1)
+        return score(stay)[0] - score(other)[0]
+
+    return differences
 
 
-def _swapped_ranked(labels: Array, a: Array, b: Array, times: int, rng: np.random.Generator) -> Array:
+def _swapped_ranks(labels: Array, a: Array, b: Array, rng: np.random.Generator) -> Callable[[int], Array]:
     """The same for Spearman. Both methods' values are ranked in one pool, of which each takes one per example."""
-    swap = rng.integers(0, 2, (len(labels), times)).astype(float)
-    stay, both = np.concatenate([1 - swap, swap]), np.concatenate([a, b])  # [2E, times], [2E]
-    x = np.tile(centred_ranks(labels, np.ones((len(labels), 1)))[:, 0], 2)  # labels do not move
-    ours = centred_ranks(both, stay)
-    theirs = centred_ranks(both, np.ones((len(both), 1))) - ours  # ranks add up, as the two share out the pool
-    difference = 0.0
-    for sign, weights, ranks in ((1, stay, ours), (-1, 1 - stay, theirs)):
-        weights *= ranks
-        spread = np.einsum("kr,kr->r", weights, ranks)
-        difference += sign * (x @ weights) / np.sqrt(np.where(spread > 0, spread, np.nan))
-    return difference / np.sqrt((x * x).sum() / 2)
+    rank = ranks(np.concatenate([a, b]))
+    whole = rank(np.ones((2 * len(labels), 1)))
+    x = np.tile(ranks(labels)(np.ones((len(labels), 1)))[:, 0], 2)  # labels do not move
+
+    def differences(times: int) -> Array:
+        swap = rng.integers(0, 2, (len(labels), times)).astype(float)
+        stay = np.concatenate([1 - swap, swap])  # [2E, times]
+        ours = rank(stay)
+        theirs = whole - ours  # ranks add up, as the two share out the pool
+        difference = 0.0
+        for sign, weights, its in ((1, stay, ours), (-1, 1 - stay, theirs)):
+            weights *= its
+            spread = np.einsum("kr,kr->r", weights, its)
+            difference += sign * (x @ weights) / np.sqrt(np.where(spread > 0, spread, np.nan))
+        return difference / np.sqrt((x * x).sum() / 2)
+
+    return differences
 
 
 def interval_over_examples(
@@ -111,14 +119,14 @@ def interval_over_examples(
     everyone = np.ones((1, len(labels)))
     observed = (scores(metric, labels, a, classes, everyone) - scores(metric, labels, b, classes, everyone))[:, 0]
     table = np.concatenate([labels[None], a, b])  # [1+2S, E]
-    if metric in COUNTED:  # equal examples together
-        kinds, counts = np.unique(table, axis=1, return_counts=True)
+    if metric in PREDICT_CLASSES:  # equal examples together
+        kinds, counts = distinct(table)
     else:
         kinds, counts = table, np.ones(len(labels))
-    resampled = []
+    score, shares, resampled = scorer(metric, kinds[0], kinds[1:], classes), counts / counts.sum(), []
     for chunk in _chunks(times):
-        weights = rng.multinomial(len(labels), counts / counts.sum(), chunk).astype(float)
-        both = scores(metric, kinds[0], kinds[1:], classes, weights)  # [2S, R]
+        weights = rng.multinomial(len(labels), shares, chunk).astype(float)
+        both = score(weights)  # [2S, R]
         picked = rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), chunk) / (seeds - 1)  # [R, S]
         resampled.append((picked.T * (both[:seeds] - both[seeds:])).sum(0))
     total = float(np.var(np.concatenate(resampled), ddof=1))

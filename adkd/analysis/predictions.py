@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from scipy.special import softmax
 
 from adkd.analysis import resampled
@@ -40,10 +42,10 @@ def read_predictions(runs: Sequence[Run], column: Column, recorded: pd.Series) -
         path = run.result / "predictions" / f"{column.split}.parquet"
         if not path.is_file():
             raise InputError(f"{path} is missing; make it anew with: {run.command}")
-        table = pd.read_parquet(path)
-        logits = table[[f"logit_{number}" for number in range(column.task.outputs)]].to_numpy(dtype=float)
+        table = _columns(path)
+        logits = np.stack([table[f"logit_{number}"] for number in range(column.task.outputs)], axis=1).astype(float)
         if idx is None:
-            idx, labels = table["idx"].to_numpy(), table["label"].to_numpy()
+            idx, labels = table["idx"], table["label"]
             if not column.task.regression:
                 labels = labels.astype(np.int64)
         elif not (np.array_equal(idx, table["idx"]) and np.array_equal(labels, table["label"])):
@@ -54,6 +56,12 @@ def read_predictions(runs: Sequence[Run], column: Column, recorded: pd.Series) -
     return Predictions(
         idx, labels, np.stack([_predicted(o, column) for o in outputs]), _predicted(likely.mean(0), column)
     )
+
+
+def _columns(path: Path) -> dict[str, Array]:
+    """A parquet file's columns; threads and pandas take longer to start than these small files to read."""
+    table = pq.ParquetFile(path).read(use_threads=False)
+    return {name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)}
 
 
 def _predicted(outputs: Array, column: Column) -> Array:

@@ -1,8 +1,11 @@
 """The metrics over many resamples of a split at once: an example drawn k times has weight k.
 
-A metric is computed either from the counts of a confusion matrix or, for Spearman, from weighted ranks. Both are
-many times faster than scoring every resample anew; the tests hold them equal to scikit-learn and scipy in plain loops.
+A metric is computed from counts or, for Spearman, from weighted ranks, and what does not depend on the weights is
+made ready once. That is many times faster than scoring every resample anew; the tests hold it equal to scikit-learn
+and scipy in plain loops.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +13,45 @@ from numpy.typing import NDArray
 from adkd.analysis.stats import Array
 
 Integers = NDArray[np.int64]
+Scorer = Callable[[Array], Array]
+"""``weights [R, K]``, how often every example counts in R resamples -> ``[S, R]``, a metric of S predictions."""
+
+PREDICT_CLASSES = ("accuracy", "f1", "matthews_correlation")
+"""The metrics of predicted classes: equal examples can be counted together."""
+METRICS = (*PREDICT_CLASSES, "spearmanr")
 
 
-def accuracy(confusion: Array) -> Array:
-    """``confusion [..., C, C]`` (true class, predicted class) -> share of examples on the diagonal."""
-    return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
+def scores(metric: str, labels: Array, predictions: Array, classes: int, weights: Array) -> Array:
+    """``labels [K]``, ``predictions [S, K]``, classes or values for Spearman; ``weights [R, K]`` -> ``[S, R]``."""
+    return scorer(metric, labels, predictions, classes)(weights)
+
+
+def scorer(metric: str, labels: Array, predictions: Array, classes: int) -> Scorer:
+    """The metric, one of ``METRICS``, as a function of the weights alone; arguments as for ``scores``."""
+    if metric == "spearmanr":
+        return _spearman(labels, predictions)
+    if metric == "accuracy":
+        right = (predictions == labels).T.astype(float)  # [K, S]
+        return lambda weights: (weights @ right).T / weights.sum(1)
+    of_counts, counted = {"f1": f1, "matthews_correlation": matthews}[metric], confusion(labels, predictions, classes)
+    return lambda weights: of_counts(counted(weights))
+
+
+def confusion(labels: Integers, predictions: Integers, classes: int) -> Scorer:
+    """``labels [K]``, ``predictions [S, K]`` -> a function from weights to counts ``[S, R, C, C]``."""
+    cells = np.eye(classes * classes)[(labels * classes + predictions).T]  # [K, S, C*C]
+    cells = cells.reshape(len(labels), -1)
+
+    def counts(weights: Array) -> Array:
+        found = weights @ cells  # one product for all: [R, S*C*C]
+        return np.moveaxis(found.reshape(len(weights), -1, classes, classes), 1, 0)
+
+    return counts
 
 
 def f1(confusion: Array) -> Array:
-    """F1 of class 1 from ``confusion [..., 2, 2]``; 0 where nothing is positive, as in scikit-learn."""
+    """F1 of class 1 from ``confusion [..., 2, 2]`` (true class, predicted class); 0 where nothing is positive, as in
+    scikit-learn."""
     hits = confusion[..., 1, 1]
     return _ratio(2 * hits, 2 * hits + confusion[..., 0, 1] + confusion[..., 1, 0])
 
@@ -31,54 +64,57 @@ def matthews(confusion: Array) -> Array:
     return _ratio(covariance, np.sqrt(spread))
 
 
-COUNTED = {"accuracy": accuracy, "f1": f1, "matthews_correlation": matthews}
-"""The metrics that a confusion matrix is enough for."""
-
-
 def _ratio(top: Array, bottom: Array) -> Array:
     return np.divide(top, bottom, out=np.zeros_like(top, dtype=float), where=bottom != 0)
 
 
-def confusion(labels: Integers, predictions: Integers, classes: int, weights: Array) -> Array:
-    """``labels [K]``, ``predictions [S, K]``, ``weights [R, K]`` (times each is counted) -> ``[S, R, C, C]``."""
-    cells = np.eye(classes * classes)[(labels * classes + predictions).T]  # [K, S, C*C]
-    counts = weights @ cells.reshape(len(labels), -1)  # one product for all: [R, S*C*C]
-    return np.moveaxis(counts.reshape(len(weights), -1, classes, classes), 1, 0)
+def distinct(table: Integers) -> tuple[Integers, Integers]:
+    """The different columns of ``table [rows, E]``, numbers from 0 to 127, and how often each occurs: [rows, K], [K].
 
-
-def weighted_spearman(labels: Array, predictions: Array, weights: Array) -> Array:
-    """Spearman correlation in R resamples; ``labels [K]``, ``predictions [S, K]``, ``weights [R, K]`` -> ``[S, R]``.
-
-    Equal to ranking each resample in which example k stands ``weights[r, k]`` times; NaN where one side is constant.
+    In the order of ``np.unique(table, axis=1)``, which compares numbers one by one where this compares bytes.
     """
-    columns = np.ascontiguousarray(weights.T)  # [K, R]: sums run along resamples, which lie side by side in memory
-    x = centred_ranks(labels, columns)
-    weighted = columns * x
-    spread_x = np.einsum("kr,kr->r", weighted, x)
-    correlations = []
-    for values in predictions:
-        y = centred_ranks(values, columns)
-        spread = np.sqrt(spread_x * np.einsum("kr,kr,kr->r", columns, y, y))
-        with np.errstate(invalid="ignore"):
-            correlations.append(np.einsum("kr,kr->r", weighted, y) / np.where(spread > 0, spread, np.nan))
-    return np.stack(correlations)
+    columns = np.ascontiguousarray(table.T.astype(np.int8))
+    kinds, counts = np.unique(columns.view(f"V{columns.shape[1]}")[:, 0], return_counts=True)
+    return kinds.view(np.int8).reshape(len(kinds), -1).T.astype(np.int64), counts
 
 
-def centred_ranks(values: Array, weights: Array) -> Array:
-    """``values [K]``, ``weights [K, R]`` -> ``[K, R]``: ranks less their mean, ties sharing their mean rank."""
+def _spearman(labels: Array, predictions: Array) -> Scorer:
+    """Spearman correlation, equal to ranking each resample in which example k stands ``weights[r, k]`` times; NaN where
+    one side is constant."""
+    rank_labels, rank_each = ranks(labels), [ranks(values) for values in predictions]
+
+    def correlations(weights: Array) -> Array:
+        columns = np.ascontiguousarray(weights.T)  # [K, R]: sums run along resamples, side by side in memory
+        x = rank_labels(columns)
+        weighted = columns * x
+        spread_x = np.einsum("kr,kr->r", weighted, x)
+        found = []
+        for rank in rank_each:
+            y = rank(columns)
+            spread = np.sqrt(spread_x * np.einsum("kr,kr,kr->r", columns, y, y))
+            with np.errstate(invalid="ignore"):
+                found.append(np.einsum("kr,kr->r", weighted, y) / np.where(spread > 0, spread, np.nan))
+        return np.stack(found)
+
+    return correlations
+
+
+def ranks(values: Array) -> Callable[[Array], Array]:
+    """``values [K]`` -> a function from ``weights [K, R]`` to ranks less their mean ``[K, R]``; ties share their mean
+    rank."""
     _, group = np.unique(values, return_inverse=True)
     order = np.argsort(group, kind="stable")
-    size = weights[order]
-    if len(first := np.flatnonzero(np.diff(group[order], prepend=-1))) < len(values):
-        size = np.add.reduceat(size, first, axis=0)  # [distinct values, R]
-    ranks = np.cumsum(size, axis=0)  # less (size - 1) / 2 is the rank, less (n + 1) / 2 the centred one
-    ranks -= size / 2
-    ranks -= weights.sum(0) / 2
-    return ranks[group]
+    first = np.flatnonzero(np.diff(group[order], prepend=-1))
+    tied = len(first) < len(values)
 
+    def centred(weights: Array) -> Array:
+        size = weights[order]
+        if tied:
+            size = np.add.reduceat(size, first, axis=0)  # [distinct values, R]
+        rank = np.cumsum(size, axis=0)  # less (size - 1) / 2 is the rank, less (n + 1) / 2 the centred one
+        size /= 2
+        rank -= size
+        rank -= weights.sum(0) / 2
+        return rank[group]
 
-def scores(metric: str, labels: Array, predictions: Array, classes: int, weights: Array) -> Array:
-    """``predictions [S, K]`` under ``weights [R, K]`` -> metric ``[S, R]``. Classes, or values for Spearman."""
-    if metric == "spearmanr":
-        return weighted_spearman(labels, predictions, weights)
-    return COUNTED[metric](confusion(labels, predictions, classes, weights))
+    return centred

@@ -5,6 +5,8 @@ from math import nan
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from adkd.analysis import examples, resampled, stats
 from adkd.analysis.grid import Column, Grid, seed_scores
@@ -33,9 +35,10 @@ def comparisons(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
         InputError: stored predictions are missing, do not match, or a metric has no test over examples.
     """
     columns = grid.columns(grid.roles[0])
-    rows: list[Row] = []
-    for column in columns:
-        rows += _one_column(grid, scores, column)
+    # Threads, as NumPy's loops let each other run. Every row has a generator of its own: their order changes nothing.
+    with threadpool_limits(1):
+        found = Parallel(-1, prefer="threads")(delayed(_one_column)(grid, scores, column) for column in columns)
+    rows = [row for of_one_column in found for row in of_one_column]
     for method in grid.compared:
         rows += _all_tasks(grid, scores, [column for column in columns if column.averaged], method)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -52,8 +55,9 @@ def paired(grid: Grid, scores: pd.DataFrame, column: Column, method: str) -> tup
     return ours.loc[seeds].to_numpy(), theirs.loc[seeds].to_numpy(), seeds
 
 
-def _one_column(grid: Grid, scores: pd.DataFrame, column: Column) -> Iterable[Row]:
+def _one_column(grid: Grid, scores: pd.DataFrame, column: Column) -> list[Row]:
     """Seed level and example level of all methods in one column."""
+    rows: list[Row] = []
     known: dict[tuple[str, tuple[str, ...]], Predictions] = {}
 
     def predictions(method: str, seeds: list[str]) -> Predictions:
@@ -72,19 +76,12 @@ def _one_column(grid: Grid, scores: pd.DataFrame, column: Column) -> Iterable[Ro
         test = stats.sign_flip(ours - theirs, _rng(column.name, method, "seed"))
         interval = stats.interval_over_seeds(ours - theirs)
         row = _row(grid, method, "seed", difference, interval, test)
-        yield (
-            row
-            | shared
-            | {
-                "rho": stats.pairing(ours, theirs),
-                "tested_difference": difference,
-                **_bootstrap([ours - theirs], column.name, method),
-            }
-        )
+        row |= shared | _bootstrap([ours - theirs], column.name, method)
+        rows.append(row | {"rho": stats.pairing(ours, theirs), "tested_difference": difference})
         if len(seeds) < 2:
             reason = "one seed: over examples, two runs would be compared, not two methods"
             row = _row(grid, method, "example", difference, Interval(), Test("", 0, reason=reason))
-            yield row | shared
+            rows.append(row | shared)
             continue
         a, b = predictions(method, seeds), predictions(grid.reference, seeds)
         test, tested = _over_examples(column, a, b, _rng(column.name, method, "example"))
@@ -92,15 +89,14 @@ def _one_column(grid: Grid, scores: pd.DataFrame, column: Column) -> Iterable[Ro
             column.metric, a.labels, a.each, b.each, column.task.outputs, _rng(column.name, method, "interval")
         )
         row = _row(grid, method, "example", difference, interval, test)
-        yield row | shared | {"tested_difference": tested}
+        rows.append(row | shared | {"tested_difference": tested})
+    return rows
 
 
 def _over_examples(column: Column, a: Predictions, b: Predictions, rng: np.random.Generator) -> tuple[Test, float]:
     """The test of two methods' seed-averaged predictions, and the difference of their scores."""
-    if column.metric not in {*resampled.COUNTED, "spearmanr"}:
-        raise unknown(
-            f"metric of {column.name} for a test over examples", column.metric, [*resampled.COUNTED, "spearmanr"]
-        )
+    if column.metric not in resampled.METRICS:
+        raise unknown(f"metric of {column.name} for a test over examples", column.metric, resampled.METRICS)
     if not np.array_equal(a.idx, b.idx) or not np.array_equal(a.labels, b.labels):
         raise InputError(f"two methods' predictions of {column.name} are of different examples; make all students anew")
     classes, everyone = column.task.outputs, np.ones((1, len(a.labels)))

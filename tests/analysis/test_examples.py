@@ -38,8 +38,14 @@ def test_weighted_scores_are_those_of_the_repeated_examples(metric):
 def test_matthews_for_three_classes_is_scikit_learns():
     rng = np.random.default_rng(1)
     labels, predicted = rng.integers(0, 3, (2, 90))
-    counts = resampled.confusion(labels, predicted[None], 3, np.ones((1, 90)))[0]
+    counts = resampled.confusion(labels, predicted[None], 3)(np.ones((1, 90)))[0]
     assert resampled.matthews(counts)[0] == pytest.approx(matthews_corrcoef(labels, predicted))
+
+
+def test_distinct_columns_are_numpys():
+    table = np.random.default_rng(2).integers(0, 3, (5, 200))
+    for found, expected in zip(resampled.distinct(table), np.unique(table, axis=1, return_counts=True), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_constant_predictions_score_zero_or_are_undefined():

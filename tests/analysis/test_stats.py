@@ -29,6 +29,15 @@ def test_sign_flip_counts_means_that_differ_by_rounding_alone_as_equal(n):
             assert stats.sign_flip(whole / 277, rng()).p == pytest.approx(expected), whole
 
 
+def test_random_signs_come_near_all_signs():
+    differences = np.random.default_rng(4).normal(0.4, 1, 17)
+    means = np.array(list(product([-1.0, 1.0], repeat=17))) @ differences / 17
+    test = stats.sign_flip(differences, rng())
+    assert test.p == pytest.approx(np.mean(np.abs(means) >= differences.mean() - 1e-12), abs=0.005)  # 3 standard errors
+    assert "random" in test.name
+    assert stats.sign_flip(np.full(60, 0.1), rng()).p == 1 / (1 + 2**16)
+
+
 @pytest.mark.parametrize("n", [2, 3, 5, 6, 10])
 def test_a_huge_difference_reaches_the_smallest_p_and_no_less(n):
     test = stats.sign_flip(np.full(n, 100.0) + np.arange(n), rng())
