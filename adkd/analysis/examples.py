@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from adkd.analysis.resampled import PREDICT_CLASSES, distinct, ranks, scorer, scores
+from adkd.analysis.resampled import distinct, ranks, scorer, scores
 from adkd.analysis.stats import Array, Interval, Test, t_interval
+from adkd.data.metrics import OF_CLASSES
 
 PERMUTATIONS = 9999
 BOOTSTRAPS = 2000
@@ -51,7 +52,7 @@ def swap_predictions(
     observed = float(pair[0, 0] - pair[1, 0])
     if not np.isfinite(observed):
         return Test(name, n, reason="a score is undefined")
-    if metric in PREDICT_CLASSES:
+    if metric in OF_CLASSES:
         swapped = _swapped_classes(metric, labels, a, b, classes, rng)
     else:
         swapped = _swapped_ranks(labels, a, b, rng)
@@ -119,7 +120,7 @@ def interval_over_examples(
     everyone = np.ones((1, len(labels)))
     observed = (scores(metric, labels, a, classes, everyone) - scores(metric, labels, b, classes, everyone))[:, 0]
     table = np.concatenate([labels[None], a, b])  # [1+2S, E]
-    if metric in PREDICT_CLASSES:  # equal examples together
+    if metric in OF_CLASSES:  # equal examples together
         kinds, counts = distinct(table)
     else:
         kinds, counts = table, np.ones(len(labels))

@@ -8,17 +8,14 @@ and scipy in plain loops.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adkd.analysis.stats import Array
+from adkd.data.metrics import OF_CLASSES, Integers
 
-Integers = NDArray[np.int64]
 Scorer = Callable[[Array], Array]
 """``weights [R, K]``, how often every example counts in R resamples -> ``[S, R]``, a metric of S predictions."""
 
-PREDICT_CLASSES = ("accuracy", "f1", "matthews_correlation")
-"""The metrics of predicted classes: equal examples can be counted together."""
-METRICS = (*PREDICT_CLASSES, "spearmanr")
+METRICS = (*OF_CLASSES, "spearmanr")
 
 
 def scores(metric: str, labels: Array, predictions: Array, classes: int, weights: Array) -> Array:
@@ -33,12 +30,12 @@ def scorer(metric: str, labels: Array, predictions: Array, classes: int) -> Scor
     if metric == "accuracy":
         right = (predictions == labels).T.astype(float)  # [K, S]
         return lambda weights: (weights @ right).T / weights.sum(1)
-    of_counts, counted = {"f1": f1, "matthews_correlation": matthews}[metric], confusion(labels, predictions, classes)
-    return lambda weights: of_counts(counted(weights))
+    counted = confusion(labels, predictions, classes)
+    return lambda weights: OF_CLASSES[metric](counted(weights))
 
 
 def confusion(labels: Integers, predictions: Integers, classes: int) -> Scorer:
-    """``labels [K]``, ``predictions [S, K]`` -> a function from weights to counts ``[S, R, C, C]``."""
+    """``labels [K]``, ``predictions [S, K]`` -> a function from weights to ``[S, R, C, C]`` (true, predicted)."""
     cells = np.eye(classes * classes)[(labels * classes + predictions).T]  # [K, S, C*C]
     cells = cells.reshape(len(labels), -1)
 
@@ -47,25 +44,6 @@ def confusion(labels: Integers, predictions: Integers, classes: int) -> Scorer:
         return np.moveaxis(found.reshape(len(weights), -1, classes, classes), 1, 0)
 
     return counts
-
-
-def f1(confusion: Array) -> Array:
-    """F1 of class 1 from ``confusion [..., 2, 2]`` (true class, predicted class); 0 where nothing is positive, as in
-    scikit-learn."""
-    hits = confusion[..., 1, 1]
-    return _ratio(2 * hits, 2 * hits + confusion[..., 0, 1] + confusion[..., 1, 0])
-
-
-def matthews(confusion: Array) -> Array:
-    """Matthews correlation (Gorodkin 2004 for C > 2) from ``confusion [..., C, C]``; 0 for constant predictions."""
-    true, predicted, n = confusion.sum(-1), confusion.sum(-2), confusion.sum((-2, -1))
-    covariance = np.trace(confusion, axis1=-2, axis2=-1) * n - (true * predicted).sum(-1)
-    spread = (n**2 - (true**2).sum(-1)) * (n**2 - (predicted**2).sum(-1))
-    return _ratio(covariance, np.sqrt(spread))
-
-
-def _ratio(top: Array, bottom: Array) -> Array:
-    return np.divide(top, bottom, out=np.zeros_like(top, dtype=float), where=bottom != 0)
 
 
 def distinct(table: Integers) -> tuple[Integers, Integers]:

@@ -15,8 +15,8 @@ from transformers import AutoModelForSequenceClassification
 from adkd.bench import reference
 from adkd.bench.lengths import LONGEST
 from adkd.contract import Batch
-from adkd.data import metrics
 from adkd.data.batches import Examples, shuffled
+from adkd.data.glue_metric import GlueMetric
 from adkd.data.tasks import task as task_named
 from adkd.files import read_json, write_json
 from adkd.training.seeds import derived, generator
@@ -45,7 +45,10 @@ def main(spec_file: Path, out: Path) -> None:
         for rows in shuffled(examples.lengths, size, order, chunk=1):
             descent.step(reference.adkd_loss(student, teacher, batch(examples, rows), **settings))
         batches = (batch(dev, rows) for rows in torch.arange(len(dev)).split(size))
-        scores.append(metrics.scores(task, reference.predict(student, batches).numpy(), dev.labels.numpy()))
+        logits = reference.predict(student, batches)
+        answers = logits[:, 0] if task.regression else logits.argmax(1)
+        metric = GlueMetric(config_name=task.name, keep_in_memory=True)
+        scores.append(metric.compute(predictions=answers, references=dev.labels))
     write_json(out, {"spec": spec, "scores": scores})
 
 

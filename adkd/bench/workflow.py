@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 
 from adkd import plan
-from adkd.bench.processes import REPOSITORY, adkd, child, planned
+from adkd.bench.processes import REPOSITORY, adkd, planned
+from adkd.data import metrics
 from adkd.data.tasks import TASKS, Task, task
 from adkd.errors import RunError
 from adkd.files import read_json, write_json
@@ -35,22 +36,6 @@ LIMIT = 600.0
 TINY, PAPER = (REPOSITORY / "workflow" / "config" / f"{name}.yaml" for name in ("tiny", "paper"))
 
 _JOB = re.compile(r"(local)?(rule|checkpoint) \w+:")
-_FIRST_SCORING = """
-import gc, time
-gc.disable()
-import adkd.training.student
-gc.freeze()
-gc.enable()
-import numpy as np
-from adkd.data import metrics, tasks
-labels = np.arange(128) % 3
-def seconds():
-    began = time.perf_counter()
-    metrics.scores(tasks.task("mnli"), np.eye(3)[labels], labels)
-    return time.perf_counter() - began
-print(seconds() - seconds())
-"""
-"""Imports what a student's process has imported when training begins, and prints what only the first scoring costs."""
 _SPREAD = 0.45
 """How much the logits of two runs differ, in units of what makes an example hard for all of them."""
 
@@ -116,15 +101,16 @@ def _first_job(folder: Path, config: Path, limit: float) -> float | None:
 def per_job(repeats: int = 7, threads: int = 1) -> dict[str, Any]:
     """Seconds that one student's process takes outside training, with ``tiny_bert``: imports, loading, writing.
 
-    That is the life of ``adkd student`` less the epochs of its history, and plus what the first scoring imports there.
+    That is the life of ``adkd student`` less its epochs, each counted as the shortest of them: what the first one does
+    once is no training.
 
     Args:
         repeats: processes that are timed, after one that is not.
         threads: CPU threads of each.
 
     Returns:
-        ``seconds`` (median) and ``values`` outside training; ``wall`` and ``training`` of each process; the imports
-        within training, ``imports_inside_training`` (median of three processes); ``repeats``, ``threads``, ``device``.
+        ``seconds`` (median) and ``values`` outside training; ``wall`` and ``training`` of each process; ``repeats``,
+        ``threads``, ``device``.
     """
     config = plan.load_config([TINY])
     config |= {"tasks": ["mnli"], "methods": ["adkd"], "seeds": [1], "reference": "adkd", "threads": threads}
@@ -135,21 +121,20 @@ def per_job(repeats: int = 7, threads: int = 1) -> dict[str, Any]:
             adkd(folder, spec["stage"], f"results/plan/{result}.json")
         runs = [_one_job(folder, student[0]) for _ in range(repeats + 1)][1:]
         device = read_json(folder / "results" / student[0] / "metrics.json")["device"]
-    scoring = median(float(child("-c", _FIRST_SCORING)) for _ in range(3))
-    values = [round(wall - training + scoring, 3) for wall, training in runs]
+    values = [round(wall - training, 3) for wall, training in runs]
     wall, training = ([round(one, 3) for one in column] for column in zip(*runs, strict=True))
     found = {"seconds": median(values), "values": values, "wall": wall, "training": training}
-    found |= {"imports_inside_training": round(scoring, 3), "repeats": repeats, "threads": threads, "device": device}
+    found |= {"repeats": repeats, "threads": threads, "device": device}
     log.info("per job: %s", found)
     return found
 
 
 def _one_job(folder: Path, result: str) -> tuple[float, float]:
-    """Seconds of one student's process, and those of its epochs."""
+    """Seconds of one student's process, and those of its epochs if all were as the shortest."""
     shutil.rmtree(folder / "results" / result, ignore_errors=True)
     wall = adkd(folder, "student", f"results/plan/{result}.json")
     history = read_json(folder / "results" / result / "metrics.json")["history"]
-    return wall, sum(record["seconds"] for record in history)
+    return wall, len(history) * min(record["seconds"] for record in history)
 
 
 def collect(results: int = 2_400, repeats: int = 3) -> dict[str, Any]:
@@ -189,8 +174,6 @@ def collect(results: int = 2_400, repeats: int = 3) -> dict[str, Any]:
 
 def _write_run(out: Path, spec: Spec) -> None:
     """The metrics and the predictions of one finished run."""
-    from adkd.data.glue_metric import FORMULAS
-
     one, scores = task(spec["task"]), {}
     rng = np.random.default_rng(list(out.parts[-3].encode() + out.parts[-2].encode() + out.parts[-1].encode()))
     skill = 2.0 + 0.05 * len(spec.get("method", "")) / 10 + rng.normal(scale=0.05)
@@ -199,7 +182,7 @@ def _write_run(out: Path, spec: Spec) -> None:
         labels, right, hard = _examples(one, split)
         logits = (skill * right + hard + rng.normal(scale=_SPREAD, size=hard.shape)).astype(np.float32)
         predicted = logits[:, 0] if one.regression else logits.argmax(1)
-        scores[split] = {name: float(FORMULAS[name](labels, predicted)) for name in one.metrics}
+        scores[split] = metrics.official(one, predicted, labels)
         columns = {f"logit_{number}": logits[:, number] for number in range(one.outputs)}
         table = pd.DataFrame({"idx": np.arange(len(labels)), "label": labels.astype(np.float64)} | columns)
         table.to_parquet(out / "predictions" / f"{split}.parquet", index=False)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from torch import nn
 
@@ -152,9 +153,16 @@ def write_predictions(
     for split, logits in splits.items():
         examples = Examples.load(data, split)
         logits = predict(model, examples, device) if logits is None else logits
-        table = {"idx": examples.idx, "label": examples.labels.numpy().astype(np.float64)}
+        table = {"idx": examples.idx.numpy(), "label": examples.labels.numpy().astype(np.float64)}
         table |= {f"logit_{c}": logits[:, c] for c in range(logits.shape[1])}
-        pd.DataFrame(table).to_parquet(folder / f"{split}.parquet", index=False)
+        columns = {name: _column(values) for name, values in table.items()}
+        pq.write_table(pa.table(columns), folder / f"{split}.parquet")
         if examples.labelled:
             scores[split] = metrics.scores(task, logits, examples.labels.numpy())
     return scores
+
+
+def _column(values: np.ndarray) -> pa.Array:
+    """``values`` [n] for Arrow, whose own way to do this imports pandas, a third of a second."""
+    buffer = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, buffer])

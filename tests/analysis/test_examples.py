@@ -4,6 +4,7 @@ from scipy.stats import binom, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from adkd.analysis import examples, resampled, stats
+from adkd.data import metrics
 
 SPEARMAN = {"spearmanr": lambda y, z: spearmanr(y, z)[0]}
 ALL = {"accuracy": accuracy_score, "f1": f1_score, "matthews_correlation": matthews_corrcoef} | SPEARMAN
@@ -39,7 +40,7 @@ def test_matthews_for_three_classes_is_scikit_learns():
     rng = np.random.default_rng(1)
     labels, predicted = rng.integers(0, 3, (2, 90))
     counts = resampled.confusion(labels, predicted[None], 3)(np.ones((1, 90)))[0]
-    assert resampled.matthews(counts)[0] == pytest.approx(matthews_corrcoef(labels, predicted))
+    assert metrics.matthews(counts)[0] == pytest.approx(matthews_corrcoef(labels, predicted))
 
 
 def test_distinct_columns_are_numpys():

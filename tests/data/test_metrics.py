@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from adkd.data.glue_metric import GlueMetric
 from adkd.data.metrics import floor, scores
 from adkd.data.tasks import TASKS
 from adkd.errors import InputError, RunError
@@ -41,6 +42,16 @@ def test_correlations_with_ties():
     found = scores(TASKS["stsb"], logits[:, None], labels)
     assert found["pearsonr"] == pytest.approx(pearson(logits, labels), abs=1e-6)
     assert found["spearmanr"] == pytest.approx(pearson(ranks(logits), ranks(labels)), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["mrpc", "cola", "stsb", "mnli"])
+def test_evaluate_gives_the_same_numbers(name):
+    task = TASKS[name]
+    labels = RNG.random(90).astype(np.float32) if task.regression else RNG.integers(task.outputs, size=90)
+    logits = RNG.normal(size=(90, task.outputs)).astype(np.float32)
+    predictions = logits[:, 0] if task.regression else logits.argmax(1)
+    metric = GlueMetric(config_name=name, keep_in_memory=True)
+    assert metric.compute(predictions=predictions, references=labels) == scores(task, logits, labels)
 
 
 def test_constant_predictions_correlate_with_nothing():

@@ -141,7 +141,7 @@ def test_an_unreachable_hub_is_one_line_that_says_what_to_do(monkeypatch):
 
 def test_planning_imports_nothing_heavy():
     code = (
-        "import sys; from adkd import checkpoints; from adkd.data import sources, metrics, prepare\n"
+        "import sys; from adkd import checkpoints; from adkd.data import sources, prepare\n"
         "from adkd.data.tasks import TASKS\n"
         "sources.check({'name': 'embedded'}, TASKS['stsb']); checkpoints.shape('minilm_l6')\n"
         "print([m for m in ('torch', 'datasets', 'transformers', 'evaluate', 'numpy') if m in sys.modules])"
