@@ -71,6 +71,7 @@ def measure(out: Path, threads: int, glue: Path | None, parts: Sequence[str] = (
 def _write(out: Path, machine: dict[str, Any]) -> str:
     """Put the parts together that have been measured on this machine with these versions."""
     measured: dict[str, Any] = {}
+    made: dict[str, dict[str, Any]] = {}
     missing: dict[str, str] = {}
     for part in PARTS:
         file = out / "bench" / f"{part}.json"
@@ -80,9 +81,10 @@ def _write(out: Path, machine: dict[str, Any]) -> str:
         found = read_json(file)
         if {"gpu": None} | found["machine"] | {"git_commit": None} == machine | {"git_commit": None}:
             measured[part] = found["measured"]
+            made[part] = {"git_commit": found["machine"]["git_commit"], "seconds": found["seconds"]}
         else:
             missing[part] = "measured on another machine or with other versions"
-    whole = {"machine": machine, "ratios": ratios.ratios(measured), "missing": missing, "parts": measured}
+    whole = {"machine": machine, "made": made, "ratios": ratios.ratios(measured), "missing": missing, "parts": measured}
     write_json(out / "bench.json", whole)
     tables = report.text(whole)
     with new_file(out / "bench.md") as temporary:

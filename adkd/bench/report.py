@@ -17,7 +17,8 @@ def text(report: Mapping[str, Any]) -> str:
     blocks = [
         "# What the suite costs",
         f"{machine['cpu']}, {machine['threads']} threads, {machine['memory_gib']} GiB; Python {machine['python']}, "
-        f"{versions}; commit {machine['git_commit']}.",
+        f"{versions}.",
+        _table(("part", "measured at commit", "took"), _made(report["made"])),
         _table(("ratio", "measured", "goal", "met", "of what"), _goals(report["ratios"])),
     ]
     for size, shape in (("small", "teacher 6 x 384, student 3 x 384"), ("large", "teacher 12 x 768, student 6 x 768")):
@@ -37,7 +38,15 @@ def text(report: Mapping[str, Any]) -> str:
 
 
 STEP_HEAD = ("task", "variant", "batch", "s per step", "s per epoch", "of reference", "efficiency", "peak memory")
-RUN_HEAD = ("task", "adkd", "signals", "reference", "ratio", "score of adkd", "of reference", "difference")
+RUN_HEAD = (
+    *("task", "adkd", "signals", "reference", "ratio", "score of adkd", "of reference", "difference"),
+    *("of the teacher", "of a constant answer"),
+)
+
+
+def _made(made: Mapping[str, Any]) -> Iterator[Row]:
+    for part, of in made.items():
+        yield part, of["git_commit"] or "unknown", f"{of['seconds'] / 60:.0f} min"
 
 
 def _goals(ratios: Mapping[str, float | None]) -> Iterator[Row]:
@@ -96,6 +105,8 @@ def _runs(runs: Mapping[str, Any]) -> Iterator[Row]:
             ", ".join(f"{score:.3f}" for score in ours),
             ", ".join(f"{score:.3f}" for score in theirs),
             f"{one['difference']['mean']:+.3f} (sd {one['difference']['sd']:.3f}, n = {len(ours)})",
+            f"{one['teacher']:.3f}",
+            f"{one['constant']:.3f}",
         )
 
 

@@ -8,6 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from adkd.bench.processes import adkd, child, planned
+from adkd.data.batches import Examples
+from adkd.data.metrics import floor
 from adkd.data.tasks import task as task_named
 from adkd.files import read_json
 
@@ -27,7 +29,7 @@ CONFIG: dict[str, Any] = {
 
 
 def runs(
-    glue: Path, threads: int, tasks: tuple[str, ...] = ("mrpc", "rte"), train_rows: int = 480, seeds: int = 3
+    glue: Path, threads: int, tasks: tuple[str, ...] = ("sst2", "mrpc", "rte"), train_rows: int = 480, seeds: int = 3
 ) -> dict[str, Any]:
     """Train students of both kinds in turn, same data, epochs, seeds and first weights.
 
@@ -41,7 +43,8 @@ def runs(
     Returns:
         Task -> ``seconds`` of every process of ``adkd``, ``reference`` and ``signals``; ``ratio``: median of adkd over
         reference seed by seed, all of the signals counted in every run; ``scores``: main metric on dev after the last
-        epoch, by seed; ``difference``: mean and standard deviation, over seeds, of adkd - reference.
+        epoch, by seed; ``difference``: mean and standard deviation, over seeds, of adkd - reference; ``teacher``: its
+        score; ``constant``: the score of the best constant answer, which tells whether anything was learned.
     """
     config = CONFIG | {
         "data": {"source": "directory", "path": str(glue.resolve()), "train_rows": train_rows},
@@ -82,4 +85,14 @@ def _task(folder: Path, specs: dict[str, Any], task: str) -> dict[str, Any]:
     pairs = zip(seconds["adkd"], seconds["reference"], strict=True)
     ratio = median((seconds["signals"] + ours) / theirs for ours, theirs in pairs)
     difference = {"mean": fmean(differences), "sd": stdev(differences)}
-    return {"metric": metric, "seconds": seconds, "ratio": ratio, "scores": scores, "difference": difference}
+    found = {"metric": metric, "seconds": seconds, "ratio": ratio, "scores": scores, "difference": difference}
+    return found | _around(folder, here, task, metric)
+
+
+def _around(folder: Path, specs: dict[str, Any], task: str, metric: str) -> dict[str, float]:
+    """The scores between which a student's lies."""
+    (data,) = (result for result, spec in specs.items() if spec["stage"] == "data")
+    (teacher,) = (result for result, spec in specs.items() if spec["stage"] == "teacher")
+    labels = Examples.load(folder / "results" / data, "validation").labels.numpy()
+    score = read_json(folder / "results" / teacher / "metrics.json")["scores"]["validation"][metric]
+    return {"teacher": score, "constant": floor(task_named(task), labels)}

@@ -133,10 +133,11 @@ def test_a_ratio_without_its_measurement_is_none_and_said_to_be_missing():
         "memory_gib": 1,
         "python": "3",
         "versions": {"torch": "2"},
-        "git_commit": "abc",
     }
     missing = {"steps": "not measured yet"}
-    table = report.text({"machine": machine, "ratios": found, "missing": missing, "parts": {}})
+    made = {"workflow": {"git_commit": "abc", "seconds": 300}}
+    table = report.text({"machine": machine, "made": made, "ratios": found, "missing": missing, "parts": {}})
+    assert "| workflow | abc | 5 min |" in table
     assert "| run.adkd.mrpc | not measured | at most 1/5.0 = 0.200 |" in table
     assert "| overhead_seconds_per_job | 5.00 | at most 6.00 | yes |" in table
     assert "Not measured: steps (not measured yet)." in table
