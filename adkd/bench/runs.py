@@ -23,7 +23,7 @@ CONFIG: dict[str, Any] = {
     "selection": "last",
     "predict": [],
     "device": "cpu",
-    "settings": {"training": {"all": {"batch_size": 32, "epochs": 2, "learning_rate": 2e-4}}},
+    "settings": {"training": {"all": {"batch_size": 8, "epochs": 2, "learning_rate": 2e-4}}},
 }
 """A run that fits into minutes: the embedded encoder of 6 x 384, a student of 3 x 384."""
 
