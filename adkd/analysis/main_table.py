@@ -1,5 +1,7 @@
 """The main table: every method on every task, mean ± sd over seeds, and what has to be said under it."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from string import ascii_lowercase
 
 import numpy as np
@@ -107,7 +109,7 @@ def _table(
 def notes(grid: Grid, role: str, columns: list[Column], seeds: pd.DataFrame) -> list[str]:
     """What a reader has to know: n, split, selection, the test and its limits, then the plan's own notes."""
     said = [
-        f"Seeds: {', '.join(grid.seeds)} (n = {len(grid.seeds)}). "
+        f"Seeds: {spans(grid.seeds)} (n = {len(grid.seeds)}). "
         + ("One seed: no sd, no interval, no test." if len(grid.seeds) < 2 else "sd: over seeds, ddof = 1."),
         f"Data: {grid.source}; split: {', '.join(dict.fromkeys(column.split for column in columns))}.",
         selection_note(grid, role),
@@ -139,6 +141,15 @@ def selection_note(grid: Grid, role: str) -> str:
             "The scores are therefore optimistic."
         )
     return f"Epoch: selected on validation, not on {role}."
+
+
+def spans(seeds: Sequence[str]) -> str:
+    """Seeds, more than three in a row as first–last."""
+    said = []
+    for _, group in groupby(enumerate(map(int, seeds)), lambda pair: pair[1] - pair[0]):
+        row = [str(seed) for _, seed in group]
+        said += row if len(row) <= 3 else [f"{row[0]}–{row[-1]}"]
+    return ", ".join(said)
 
 
 def star_note(grid: Grid, seeds: pd.DataFrame) -> list[str]:

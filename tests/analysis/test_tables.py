@@ -8,6 +8,7 @@ import pytest
 
 from adkd.analysis import figures, tables
 from adkd.analysis.layout import Cell, Table, latex, plain
+from adkd.analysis.main_table import spans
 from adkd.analysis.scores import collect
 from adkd.errors import InputError
 from adkd.files import read_json, write_json
@@ -22,6 +23,11 @@ def written(results: Path) -> Path:
 
 def line(text: str, start: str) -> str:
     return next(one for one in text.splitlines() if one.removeprefix("| ").startswith(start))
+
+
+def test_many_seeds_are_said_shortly():
+    assert spans(("1", "2", "3")) == "1, 2, 3"
+    assert spans(tuple(map(str, [*range(1, 61), 7, 100, 101, 102, 103]))) == "1–60, 7, 100–103"
 
 
 def test_main_is_the_mean_and_sd_of_the_scores(tree):
