@@ -16,17 +16,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from adkd.errors import InputError
+
 log = logging.getLogger(__name__)
 
 JOBS_PER_GPU = "ADKD_JOBS_PER_GPU"
-"""The environment variable."""
+"""The environment variable that carries ``jobs_per_gpu`` from the config to the jobs: it is no part of a spec, as no
+result depends on it."""
 WAIT = 0.2
 """Seconds between two looks for a free GPU."""
 
 
 def jobs_per_gpu() -> int:
-    """How many jobs may share a GPU, from the environment: the Snakefile sets it from the config's ``jobs_per_gpu``."""
-    return int(os.environ.get(JOBS_PER_GPU, 1))
+    """How many jobs may share a GPU, from the environment: the Snakefile sets it from the config's ``jobs_per_gpu``.
+
+    Raises:
+        InputError: it is not a whole number from 1 on.
+    """
+    value = os.environ.get(JOBS_PER_GPU, "1")
+    if not (value.isascii() and value.isdigit() and int(value)):
+        raise InputError(f"{JOBS_PER_GPU} is {value!r}; allowed is a whole number from 1 on")
+    return int(value)
 
 
 def visible() -> list[str]:

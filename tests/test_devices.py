@@ -11,6 +11,7 @@ from itertools import pairwise
 import pytest
 
 from adkd import devices
+from adkd.errors import InputError
 
 HOLD = """
 import logging, os, sys, time
@@ -69,6 +70,13 @@ def test_as_many_jobs_share_a_gpu_as_may_and_empty_gpus_come_first(gpus, monkeyp
         assert fifth.poll() is None
         jobs[1].kill()
         assert fifth.communicate(timeout=20)[0].startswith("7\n")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", ""])
+def test_a_wrong_number_of_jobs_per_gpu_is_named(gpus, monkeypatch, value):
+    monkeypatch.setenv(devices.JOBS_PER_GPU, value)
+    with pytest.raises(InputError, match=f"ADKD_JOBS_PER_GPU is '{value}'; allowed"), devices.lease("auto"):
+        pass
 
 
 def test_a_killed_job_frees_its_gpu(gpus, monkeypatch):
