@@ -27,7 +27,7 @@ def scorer(metric: str, labels: Array, predictions: Array, classes: int) -> Scor
     """The metric, one of ``METRICS``, as a function of the weights alone; arguments as for ``scores``."""
     if metric == "spearmanr":
         return _spearman(labels, predictions)
-    if metric == "accuracy":
+    if metric == "accuracy":  # a sum over examples: one column for each prediction, where a confusion matrix has C * C
         right = (predictions == labels).T.astype(float)  # [K, S]
         return lambda weights: (weights @ right).T / weights.sum(1)
     counted = confusion(labels, predictions, classes)

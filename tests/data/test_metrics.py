@@ -46,9 +46,9 @@ def test_correlations_with_ties():
 
 @pytest.mark.parametrize("name", ["mrpc", "cola", "stsb", "mnli"])
 def test_evaluate_gives_the_same_numbers(name):
-    task = TASKS[name]
-    labels = RNG.random(90).astype(np.float32) if task.regression else RNG.integers(task.outputs, size=90)
-    logits = RNG.normal(size=(90, task.outputs)).astype(np.float32)
+    task, rng = TASKS[name], np.random.default_rng(1)
+    labels = rng.random(90).astype(np.float32) if task.regression else rng.integers(task.outputs, size=90)
+    logits = rng.normal(size=(90, task.outputs)).astype(np.float32)
     predictions = logits[:, 0] if task.regression else logits.argmax(1)
     metric = GlueMetric(config_name=name, keep_in_memory=True)
     assert metric.compute(predictions=predictions, references=labels) == scores(task, logits, labels)
