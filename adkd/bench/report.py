@@ -71,7 +71,7 @@ def _steps(size: Mapping[str, Any]) -> Iterator[Row]:
                 f"{of['seconds_per_step']:.3f}",
                 f"{of['seconds_per_row'] * train:.0f}",
                 f"1/{reference['seconds_per_row'] / of['seconds_per_row']:.1f}" if reference else "",
-                f"{of['efficiency']:.2g}" if of["efficiency"] else "",
+                f"{of['efficiency']:#.2g}" if of["efficiency"] else "",
                 f"{of['peak_memory_bytes'] / 2**30:.2f} GiB",
             )
 

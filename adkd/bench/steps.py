@@ -34,11 +34,10 @@ def steps(threads: int) -> dict[str, Any]:
 
 def cuda(threads: int) -> dict[str, Any]:
     """Steps of the larger size on a GPU, as runs take them there. Keys: the task, then the variant."""
-    device = {"device": "cuda"}
     others = [name for name in variants() if name not in COMPARED]
-    found = {task: _time(LARGE, task, (*COMPARED, *AROUND), threads, **device) for task in ("cola", "mrpc")}
-    found |= {task: _time(LARGE, task, COMPARED, threads, **device) for task in ("mnli", "stsb")}
-    return found | {"mrpc, baselines": _time(LARGE, "mrpc", ("vanilla_kd", *others), threads, **device)}
+    found = {task: _time(LARGE, task, (*COMPARED, *AROUND), threads, device="cuda") for task in ("cola", "mrpc")}
+    found |= {task: _time(LARGE, task, COMPARED, threads, device="cuda") for task in ("mnli", "stsb")}
+    return found | {"mrpc, baselines": _time(LARGE, "mrpc", ("vanilla_kd", *others), threads, device="cuda")}
 
 
 def growth(threads: int) -> dict[str, Any]:

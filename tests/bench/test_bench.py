@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from adkd.bench import lengths, reference, report
+from adkd.bench.measure import measure
 from adkd.bench.ratios import GOALS, ratios
 from adkd.bench.steps import AROUND, variants
 from adkd.bench.variants import Case, calls
 from adkd.bench.workers import take_turns
 from adkd.data.tasks import TASKS
+from adkd.errors import InputError
 from adkd.outline import Shape
 from tests.models import STUDENT, TEACHER, batch, classifier
 
@@ -77,6 +79,13 @@ def test_taking_turns_times_every_call_of_every_case():
         assert of["peak_memory_bytes"] > 2**27
     assert 0 < found["adkd"]["efficiency"] < 1
     assert found["signals"]["efficiency"] is None
+
+
+def test_the_part_for_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="part cuda needs a GPU"):
+        measure(tmp_path, 1, None, ["cuda"])
+    assert not list(tmp_path.iterdir())
 
 
 def measured(per_row, efficiency=0.5, memory=100):
