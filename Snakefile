@@ -17,6 +17,10 @@ include: "workflow/rules/teacher.smk"
 include: "workflow/rules/signals.smk"
 include: "workflow/rules/student.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/fidelity.smk"
+include: "workflow/rules/cost.smk"
+include: "workflow/rules/ablations.smk"
+include: "workflow/rules/page.smk"
 
 
 localrules:

@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -77,11 +77,23 @@ def student(spec: Spec) -> None:
 
 
 @app.command()
+def explain(spec: Spec) -> None:
+    """Ask one model for its reasons: token attributions on the dev set, and how faithful they are."""
+    _make(spec, "explanation")
+
+
+@app.command()
+def latency(spec: Spec) -> None:
+    """Measure how long one model takes to answer."""
+    _make(spec, "latency")
+
+
+@app.command()
 def scores(grid: Grid = GRID) -> None:
     """Collect the scores of every planned run into one file."""
     from adkd.analysis.scores import collect
 
-    collect(grid, grid.parents[1] / "scores.csv")
+    collect(grid, _out(grid) / "scores.csv")
 
 
 @app.command()
@@ -89,7 +101,7 @@ def tables(grid: Grid = GRID) -> None:
     """Write the main table and the significance tables."""
     from adkd.analysis import tables
 
-    tables.write(grid, grid.parents[1] / "scores.csv", grid.parents[1] / "tables")
+    tables.write(grid, _out(grid) / "scores.csv", _out(grid) / "tables")
 
 
 @app.command()
@@ -97,9 +109,43 @@ def figures(grid: Grid = GRID) -> None:
     """Draw the figures."""
     from adkd.analysis import figures
 
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every glyph
-    root = grid.parents[1]
-    figures.write(grid, root / "scores.csv", root / "tables", root / "figures")
+    figures.write(grid, _out(grid) / "scores.csv", _out(grid) / "tables", _out(grid) / "figures")
+
+
+@app.command()
+def curve(grid: Grid) -> None:
+    """Draw the figure of an ablation from its grid, results/plan/ablations/NAME.json."""
+    from adkd.analysis import curve
+
+    curve.write(grid, _out(grid) / "scores.csv", _out(grid) / "figures")
+
+
+@app.command()
+def fidelity(grid: Grid = GRID) -> None:
+    """Hold students' reasons against their teachers': collect, table and figure."""
+    from adkd.analysis import fidelity, fidelity_figure
+
+    out = _out(grid)
+    fidelity.collect(grid, out / "fidelity.csv")
+    fidelity.write(grid, out / "fidelity.csv", out / "tables")
+    fidelity_figure.write(grid, out / "scores.csv", out / "fidelity.csv", out / "figures")
+
+
+@app.command()
+def cost(grid: Grid = GRID) -> None:
+    """Write the table and the figure of what every method costs."""
+    from adkd.analysis import cost
+
+    cost.write(grid, _out(grid) / "scores.csv", _out(grid) / "tables", _out(grid) / "figures")
+
+
+@app.command()
+def report(grid: Grid = GRID) -> None:
+    """Write the results page, results/report.html; it opens from disk and needs no network."""
+    from adkd.analysis import report
+
+    report.write(grid, _out(grid) / "report.html")
+    typer.echo(f"wrote {_out(grid) / 'report.html'}")
 
 
 @app.command()
@@ -113,6 +159,46 @@ def summary(
 
 
 @app.command()
+def submission(
+    method: Annotated[str, typer.Option(help="A method of the plan, or teacher.")],
+    grid: Annotated[Path, typer.Option(help="The plan's list of runs.")] = GRID,
+    seeds: Annotated[str, typer.Option(help="best (per task, by dev score) or average (of probabilities).")] = "best",
+    out: Annotated[Path | None, typer.Option(help="The zip; results/submissions/METHOD.zip if not given.")] = None,
+) -> None:
+    """Write the zip of test predictions that the GLUE server takes, and say where each of its files is from."""
+    from adkd.analysis import submission
+
+    typer.echo(submission.write(grid, method, out or grid.parents[1] / "submissions" / f"{method}.zip", seeds))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Option(help="A sequence classifier: a directory, or OWNER/NAME on the hub.")],
+    task: Annotated[str, typer.Option(help="A task, see `adkd tasks`.")],
+    config: Config = None,
+    data: Annotated[Path | None, typer.Option(help="Directory of GLUE's files, instead of a config's data.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="Where its tokenizer is, if not beside the model.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens of an example; the config's, or 128.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Its classes in the order of its outputs: NAME,NAME,...")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write; without it nothing is written.")] = None,
+) -> None:
+    """Score any sequence classifier on a task's dev sets; without a config or --data, on those of the hub."""
+    from adkd import devices
+    from adkd.files import write_json
+
+    spec = {"model": model, "tokenizer": tokenizer, "task": task, "labels": labels.split(",") if labels else None}
+    spec |= _dev_data(task, config, data) | ({} if max_length is None else {"max_length": max_length})
+    with devices.lease(spec["device"]):
+        from adkd.training import evaluate
+
+        found = evaluate.evaluate(spec)
+        typer.echo(evaluate.text(found))
+        if out:
+            write_json(out, found)
+            typer.echo(f"wrote {out}")
+
+
+@app.command()
 def plan(config: Config = None) -> None:
     """Check a config, write the spec of every run it means to results/plan/, and say how many there are."""
     from collections import Counter
@@ -121,7 +207,7 @@ def plan(config: Config = None) -> None:
 
     specs = planning.write(planning.validate(planning.load_config(_configs(config)))).specs
     for stage, count in Counter(spec["stage"] for spec in specs.values()).items():
-        typer.echo(f"{stage:<8} {count:>5}")
+        typer.echo(f"{stage:<12} {count:>5}")
 
 
 @app.command()
@@ -136,8 +222,9 @@ def run(
     from adkd.files import read_json, write_if_changed
 
     given = planning.load_config(_configs(config))
-    given |= {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method}
+    given |= {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method, "ablations": {}}
     specs = planning.specs(planning.validate(given))
+    specs = {result: spec for result, spec in specs.items() if spec["stage"] in planning.TRAINING_STAGES}
     made: set[str] = set()
     for result, spec in specs.items():
         path = Path("results/plan") / f"{result}.json"
@@ -171,6 +258,31 @@ def bench(
     typer.echo(measure(results, threads, glue, part or ()))
 
 
+def _out(grid: Path) -> Path:
+    from adkd.analysis.grid import read_grid
+
+    return read_grid(grid).out
+
+
+def _dev_data(task: str, config: list[Path] | None, directory: Path | None) -> dict[str, Any]:
+    """Where the dev sets of a task come from, and how they are read: a config's way, or that of a GLUE directory."""
+    from adkd import config as configs
+
+    if config and directory:
+        raise InputError("--data and --configfile both say where the data is; give one of them")
+    if not config:
+        source = {"name": "directory", "path": str(directory)} if directory else {"name": "hub"}
+        return {"source": source, "exceptions": {}, "max_length": 128, "device": "auto", "threads": None}
+    given = configs.validate(configs.load_config(config) | {"tasks": [task]})
+    return {
+        "source": configs.source(given),
+        "exceptions": given["data"]["expected_rows"].get(task, {}),
+        "max_length": given["data"]["max_length"],
+        "device": given["device"],
+        "threads": given["threads"],
+    }
+
+
 def _configs(config: list[Path] | None) -> list[Path]:
     from adkd import plan as planning
 
@@ -199,6 +311,10 @@ def _make(path: Path, stage: str) -> None:
             from adkd.training.teacher import train as work
         elif stage == "signals":
             from adkd.training.signals import compute as work
+        elif stage == "explanation":
+            from adkd.training.explain import explain as work
+        elif stage == "latency":
+            from adkd.training.latency import measure as work
         else:
             from adkd.training.student import train as work
         gc.freeze()
@@ -210,6 +326,7 @@ def _make(path: Path, stage: str) -> None:
 def main() -> None:
     """Entry point: errors meant for the user are one line, 2 for bad input and 1 for a run that failed."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every glyph
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that temporary files go
     try:
         app()

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from adkd import checkpoints, methods, schema, settings
+from adkd import ablations, checkpoints, methods, schema, settings
 from adkd.data import sources
 from adkd.data.tasks import TASKS, task
 from adkd.errors import InputError, unknown
@@ -48,10 +48,16 @@ def validate(config: Mapping[str, Any]) -> Config:
     """
     config = copy.deepcopy(dict(config))
     schema.fill(config)
+    config["settings"] = {
+        section: {level: values for level, values in levels.items() if values is not None}
+        for section, levels in config["settings"].items()
+        if levels is not None
+    }
     _check_names(config)
     _check_data(config)
     _check_settings(config)
     _check_models(config)
+    _check_ablations(config)
     return config
 
 
@@ -114,19 +120,21 @@ def _check_data(config: Config) -> None:
             raise InputError(f'data.source "{data["source"]}" {verb} data.{key}')
     for one in map(task, config["tasks"]):
         sources.check(origin, one)
-        for role in ("train", "validation"):
-            for split in one.splits(role):
-                if _absent(config, one.name, split):
-                    raise InputError(f'data.expected_rows says that {one.name} has no "{split}"; no run goes without')
+        for role in dict.fromkeys(("train", "validation", *config["score"])):
+            if all(_absent(config, one.name, split) for split in one.splits(role)):
+                raise InputError(f'data.expected_rows says that {one.name} has no "{role}"; no run goes without')
         for split in (split for role in config["score"] for split in one.splits(role)):
-            if _absent(config, one.name, split):
-                raise InputError(f'score: data.expected_rows says that {one.name} has no "{split}"')
-            if not sources.labelled(origin, one, split):
+            if not _absent(config, one.name, split) and not sources.labelled(origin, one, split):
                 raise InputError(
                     f'score: split "{split}" of {one.name} has no labels in source "{data["source"]}"; '
                     "allowed are splits with labels; `predict` stores predictions without them"
                 )
         evaluated(config, one.name)
+
+
+def absent(config: Config, name: str) -> list[str]:
+    """The splits of a task that the source lacks by a named exception."""
+    return [split for split in task(name).rows if _absent(config, name, split)]
 
 
 def _absent(config: Config, name: str, split: str) -> bool:
@@ -166,6 +174,19 @@ def _check_models(config: Config) -> None:
         outline = method_settings(config, method, name)[0]
         if ours and theirs and not reason_to_skip(outline, name) and (reason := outline.fits(theirs, ours)):
             raise InputError(f"{method} on {name} cannot teach this student with this teacher: {reason}")
+
+
+def _check_ablations(config: Config) -> None:
+    """Every point as if it were the config."""
+    for ablation in ablations.ablations(config):
+        for point in ablation.points:
+            given = point.applied(config, ablation.tasks)
+            try:
+                schema.fill(given)
+                _check_settings(given)
+                _check_models(given)
+            except InputError as error:
+                raise InputError(f"ablations.{ablation.name}, {point.label}: {error}") from None
 
 
 def _check_vocabulary(config: Config) -> None:

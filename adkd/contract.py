@@ -50,8 +50,11 @@ class Pass:
     """N x [B, A, L, L]: attention scores before mask and softmax, QK^T/sqrt(H/A)."""
     token_maps: Tensor | None = None
     """[B, V, L]: normalised token attributions of the teacher; exactly 0 at padding."""
+    states: Tensor | None = None
+    """[B, L, H]: what token maps are attributed to, the input of an encoder layer; the embeddings unless the method's
+    ``token_map`` names a later layer."""
     logits_from: Callable[[Tensor], Tensor] | None = None
-    """The rest of the model as a function: embeddings [B, L, H] -> logits [B, C]."""
+    """The rest of the model as a function: states [B, L, H] -> logits [B, C]."""
 
     def float(self) -> Self:
         """The same pass with every tensor in float32, for losses after a pass in bfloat16."""
@@ -107,6 +110,12 @@ class Method(nn.Module):
         super().__init__()
         self.config = config
         self.setup = setup
+
+    @property
+    def depth(self) -> int:
+        """The 0-based layer of the student whose input its token maps are attributed to."""
+        how = self.config.token_map
+        return how.depth(self.setup.student.layers) if how else 0
 
     def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
         """The loss terms of one batch.

@@ -12,7 +12,7 @@ attributions, its reasons for every class. What departs from the released code, 
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor
@@ -20,8 +20,9 @@ from torch import Tensor
 from adkd import contract
 from adkd.attribution import token_maps
 from adkd.contract import Batch, LossTerms, Pass
+from adkd.data.tasks import Task
 from adkd.losses import soft_loss, task_loss
-from adkd.outline import Outline, Shape
+from adkd.outline import Outline, Shape, TokenMap
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,32 @@ class Config(Outline):
     """How many of a token's hidden dimensions, the largest, count in the teacher's maps; null for all."""
     steps: Annotated[int, Ge(1)] = 1
     """Steps m of integrated gradients, for teacher and student."""
+    layer: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    """Where tokens are attributed, in teacher and student: from 0, the input of the encoder's first layer (the
+    embeddings), to 1, the input of its last. What the last layer gives out is read at the first token alone."""
+    views: tuple[Annotated[int, Ge(0)], ...] | None = None
+    """The classes whose maps count, by number; null for all. Two classes have one map between them."""
+    terms: tuple[Literal["task", "kd", "attribution"], ...] = ("task", "kd", "attribution")
+    """The terms of the loss. One that is left out is not computed; the others keep their weights."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"logits", "token_maps"})
 
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise ValueError("terms is empty; a loss needs at least one")
+
     @property
-    def token_map(self) -> tuple[int | None, int] | None:
-        return self.top_k, self.steps
+    def token_map(self) -> TokenMap:
+        return TokenMap(self.top_k, self.steps, self.layer)
+
+    def applies_to(self, task: Task) -> str | None:
+        if self.views is None:
+            return None
+        if task.outputs <= 2:
+            return "views are chosen among three classes or more"
+        if not self.views or max(self.views) >= task.outputs:
+            return f"views {list(self.views)} are not classes of this task, 0 to {task.outputs - 1}"
+        return None
 
     def fits(self, teacher: Shape, student: Shape) -> str | None:
         if self.top_k is not None and self.top_k > teacher.hidden:
@@ -56,26 +77,42 @@ class Method(contract.Method):
     second_order = True
 
     def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
-        config, regression = self.config, self.setup.regression
-        temperature = config.temperature
-        if config.anneal:
+        config = self.config
+        found = {
+            "task": (1 - config.alpha, self.task_loss),
+            "kd": (config.alpha, self.soft_loss),
+            "attribution": (config.beta, self.attribution_loss),
+        }
+        return {
+            name: (weight, value(student, teacher, batch, progress))
+            for name, (weight, value) in found.items()
+            if name in config.terms
+        }
+
+    def task_loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> Tensor:
+        """L_CE: against the gold labels."""
+        return task_loss(student.logits, batch.labels, regression=self.setup.regression)
+
+    def soft_loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> Tensor:
+        """L_KD: against the teacher's answers."""
+        temperature = self.config.temperature
+        if self.config.anneal:
             temperature += (1 - temperature) * progress
+        return soft_loss(student.logits, teacher.logits, temperature, regression=self.setup.regression)
+
+    def attribution_loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> Tensor:
+        """L_attr: against the teacher's token maps."""
         maps = token_maps(
             student.logits_from,
-            student.embeddings,
+            student.states,
             batch.mask,
             logits=student.logits,
-            steps=config.steps,
+            steps=self.config.steps,
             create_graph=True,
         )
-        return {
-            "task": (1 - config.alpha, task_loss(student.logits, batch.labels, regression=regression)),
-            "kd": (
-                config.alpha,
-                soft_loss(student.logits, teacher.logits, temperature, regression=regression),
-            ),
-            "attribution": (config.beta, attribution_loss(maps, teacher.token_maps, batch.mask)),
-        }
+        if (views := self.config.views) is not None:
+            return attribution_loss(maps[:, views], teacher.token_maps[:, views], batch.mask)
+        return attribution_loss(maps, teacher.token_maps, batch.mask)
 
 
 def attribution_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:

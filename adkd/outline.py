@@ -22,6 +22,22 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class TokenMap:
+    """How the token maps of a teacher are made; see ``adkd.attribution``."""
+
+    top_k: int | None = None
+    """How many hidden dimensions of a token count, those of largest magnitude; None for all."""
+    steps: int = 1
+    """Steps m of integrated gradients."""
+    layer: float = 0.0
+    """Where in the encoder, from 0 (the input of its first layer: the embeddings) to 1 (the input of its last)."""
+
+    def depth(self, layers: int) -> int:
+        """The 0-based layer, of an encoder of so many, whose input is attributed."""
+        return round(self.layer * (layers - 1))
+
+
+@dataclass(frozen=True)
 class Outline:
     """Base of every method's ``Config``: its settings are the fields of the subclass.
 
@@ -33,8 +49,8 @@ class Outline:
     """Outputs of the teacher that the loss reads; the same outputs of the student are computed along with them."""
 
     @property
-    def token_map(self) -> tuple[int | None, int] | None:
-        """(top_k, steps) of the teacher's token maps, for a method that needs them."""
+    def token_map(self) -> TokenMap | None:
+        """How the teacher's token maps are made, for a method that needs them."""
         return None
 
     def applies_to(self, task: Task) -> str | None:

@@ -6,21 +6,24 @@ Code counts by the fingerprint of its syntax tree, which is part of the spec.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adkd import config as configs
+from adkd.ablations import Point, ablations
 from adkd.config import Config, load_config, validate
-from adkd.errors import InputError
+from adkd.errors import InputError, unknown
 from adkd.files import read_json, write_if_changed
-from adkd.specs import Spec, code, inputs, specs
+from adkd.outline import Outline
+from adkd.specs import Spec, Student, as_written, code, inputs, students
 
 __all__ = [
     "DEFAULT_CONFIG",
     "RESULT_FILE",
-    "Grid",
+    "TRAINING_STAGES",
+    "Plan",
     "build",
     "load_config",
     "read_spec",
@@ -32,9 +35,18 @@ __all__ = [
 ]
 
 DEFAULT_CONFIG = Path(__file__).resolve().parents[1] / "workflow" / "config" / "embedded.yaml"
-RESULT_FILE = {"data": "data.json", "teacher": "metrics.json", "signals": "signals.json", "student": "metrics.json"}
+RESULT_FILE = {
+    "data": "data.json",
+    "teacher": "metrics.json",
+    "signals": "signals.json",
+    "student": "metrics.json",
+    "explanation": "explanation.json",
+    "latency": "latency.json",
+}
 """Stage -> the file that says that a result is complete."""
-ANALYSIS = ("scores", "tables", "figures")
+TRAINING_STAGES = ("data", "teacher", "signals", "student")
+"""What a student is made in; the other stages ask something about a model that is there."""
+ANALYSIS = ("scores", "tables", "figures", "fidelity", "cost", "curve", "report")
 
 _CONTAMINATED = {
     "minilm_l6": (
@@ -45,14 +57,23 @@ _CONTAMINATED = {
 """Teacher -> tasks whose examples its pre-training has seen, and what is known of it."""
 
 
+MAIN = "grid"
+"""Name of the main grid; an ablation's is ``ablations/NAME``."""
+
+
 @dataclass(frozen=True)
-class Grid:
+class Plan:
     """All that a config asks for."""
 
     specs: dict[str, Spec]
     """Result, relative to the root, e.g. ``students/adkd/stsb/seed-1`` -> its spec."""
-    summary: dict[str, Any]
-    """``results/plan/grid.json``: what the analysis reads."""
+    grids: dict[str, dict[str, Any]]
+    """Name -> ``results/plan/NAME.json``, what the analysis reads: the main grid, and one for every ablation."""
+
+    @property
+    def main(self) -> dict[str, Any]:
+        """The main grid."""
+        return self.grids[MAIN]
 
     def upstream(self, result: str) -> list[str]:
         """The files of other results that a result is made from.
@@ -64,51 +85,133 @@ class Grid:
             raise InputError(f"{result} is not part of this config's plan")
         return [f"{path}/{RESULT_FILE[stage]}" for stage, path in inputs(self.specs[result])]
 
-    def metrics(self) -> list[str]:
-        """The files that scores are collected from."""
-        return [f"{entry['result']}/metrics.json" for entry in self.summary["runs"] + self.summary["teachers"]]
+    def metrics(self, name: str = MAIN) -> list[str]:
+        """The files that a grid's scores are collected from.
+
+        Raises:
+            InputError: there is no such grid.
+        """
+        grid = self._grid(name)
+        return list(dict.fromkeys(f"{entry['result']}/metrics.json" for entry in grid["runs"] + grid["teachers"]))
+
+    def asked(self, key: str, name: str = MAIN) -> list[str]:
+        """The files of the explanations or latencies of a grid's runs.
+
+        Raises:
+            InputError: there is no such grid.
+        """
+        grid = self._grid(name)
+        found = [entry[key] for entry in grid["runs"] + grid["teachers"] if entry[key]]
+        return list(dict.fromkeys(f"{path}/{RESULT_FILE[key]}" for path in found))
+
+    def _grid(self, name: str) -> dict[str, Any]:
+        if name not in self.grids:
+            raise unknown("grid of this config", name, self.grids)
+        return self.grids[name]
 
 
-def build(config: Config, root: Path = Path("results")) -> Grid:
+def build(config: Config, root: Path = Path("results")) -> Plan:
     """The plan of a validated config. Writes nothing.
 
     Raises:
         InputError: the config cannot be carried out.
     """
-    found = specs(config, root)
-    keys = ("tasks", "methods", "seeds", "reference", "score", "predict", "selection")
-    summary = {key: config[key] for key in keys} | {
+    found: dict[str, Spec] = {}
+    timed: dict[str, Student] = {}
+    main = Part(config["tasks"], config["reference"], tuple(Point(m, m, {}) for m in config["methods"]))
+    grids = {MAIN: _grid(config, root, main, found, timed)}
+    for one in ablations(config):
+        part = Part(one.tasks, one.base.name, one.points)
+        about = {"title": one.title, "setting": one.setting}
+        grids[f"ablations/{one.name}"] = _grid(config, root, part, found, timed) | about
+    return Plan({result: as_written(spec) for result, spec in found.items()}, grids)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a grid is made of, beside what the config says for all of them."""
+
+    tasks: Sequence[str]
+    reference: str
+    points: tuple[Point, ...]
+
+
+def _grid(config: Config, root: Path, part: Part, found: dict[str, Spec], timed: dict[str, Student]) -> dict[str, Any]:
+    """A grid as the analysis reads it. The specs of its results are added to ``found``, and to ``timed`` the first
+    student of every architecture, whose speed is that of all of them."""
+    everyone = list(students(config, root, part.points, part.tasks))
+    for student in everyone:
+        found |= student.specs()
+    teachers = {student.teacher: student for student in everyone if student.teacher in found}
+    for student in everyone:
+        timed.setdefault(student.architecture, student)
+    for student in everyone:
+        if student.teacher in teachers:
+            found[f"explanations/{student.result}"] = student.explanation(student.result)
+    for place, student in teachers.items():
+        found[f"explanations/{place}"] = student.explanation(place)
+        found[f"latency/{place}"] = student.latency(place)
+    for student in timed.values():
+        found[f"latency/{student.result}"] = student.latency(student.result)
+
+    def entry(result: str, latency: str) -> dict[str, str | None]:
+        explained = f"explanations/{result}"
+        return {
+            "result": str(root / result),
+            "explanation": str(root / explained) if explained in found else None,
+            "latency": str(root / "latency" / latency),
+        }
+
+    return {key: config[key] for key in ("seeds", "score", "predict", "selection", "student")} | {
+        "tasks": list(part.tasks),
+        "methods": [point.name for point in part.points],
+        "labels": {point.name: point.label for point in part.points},
+        "reference": part.reference,
         "source": config["data"]["source"],
-        "notes": list(_notes(config)),
+        "teacher_model": config["teacher"]["model"],
+        "notes": list(_notes(config, part.tasks)),
+        "absent": {task: absent for task in part.tasks if (absent := configs.absent(config, task))},
         "runs": [
-            {key: spec[key] for key in ("method", "task", "seed")} | {"result": str(root / result)}
-            for result, spec in found.items()
-            if spec["stage"] == "student"
+            {"method": student.point.name, "task": student.task, "seed": student.seed}
+            | entry(student.result, timed[student.architecture].result)
+            for student in everyone
         ],
         "teachers": [
-            {"task": spec["task"], "seed": _seed(config, spec), "result": str(root / result)}
-            for result, spec in found.items()
-            if spec["stage"] == "teacher"
+            {"task": student.task, "seed": _seed(config, found[place])} | entry(place, place)
+            for place, student in teachers.items()
         ],
         "skipped": [
-            {"method": method, "task": task, "reason": reason}
-            for method in config["methods"]
-            for task in config["tasks"]
-            if (reason := configs.reason_to_skip(configs.method_settings(config, method, task)[0], task))
+            {"method": point.name, "task": task, "reason": reason}
+            for point in part.points
+            for task in part.tasks
+            if (reason := configs.reason_to_skip(_outline(config, point, task), task))
         ],
     }
-    return Grid(found, summary)
 
 
-def write(config: Config, root: Path = Path("results")) -> Grid:
+def _outline(config: Config, point: Point, task: str) -> Outline:
+    return configs.method_settings(point.applied(config, [task]), point.method, task)[0]
+
+
+def specs(config: Config, root: Path = Path("results")) -> dict[str, Spec]:
+    """The spec of every result of a validated config, by its path relative to ``root``, in the order of making.
+
+    Raises:
+        InputError: code that a result depends on is missing.
+    """
+    return build(config, root).specs
+
+
+def write(config: Config, root: Path = Path("results")) -> Plan:
     """The plan of a validated config, written below ``root/plan``; files that say the same keep their time stamp."""
-    grid = build(config, root)
-    files = {f"{result}.json": spec for result, spec in grid.specs.items()}
+    plan = build(config, root)
+    files = {f"{result}.json": spec for result, spec in plan.specs.items()}
     files |= {f"{stage}.json": {"stage": stage, "code": code(stage)} for stage in ANALYSIS}
-    for name, content in (files | {"grid.json": grid.summary}).items():
-        if write_if_changed(root / "plan" / name, content) and name.removesuffix(".json") in grid.specs:
+    files |= {f"{name}.json": grid for name, grid in plan.grids.items()}
+    for name, content in files.items():
+        if write_if_changed(root / "plan" / name, content) and name.removesuffix(".json") in plan.specs:
             _keep_if_made(root / "plan" / name, content)
-    return grid
+    return plan
 
 
 def upstream(spec: Spec) -> list[str]:
@@ -164,13 +267,13 @@ def _seed(config: Config, spec: Spec) -> int | str:
     return "shared" if config["teacher"]["seeds"] == "shared" else spec["seed"]
 
 
-def _notes(config: Config) -> Iterator[str]:
+def _notes(config: Config, tasks: Sequence[str]) -> Iterator[str]:
     """What a reader of the tables has to know about the numbers."""
     model = config["teacher"]["model"]
     seen, why = _CONTAMINATED.get(model, ((), ""))
-    if hit := [task for task in config["tasks"] if task in seen]:
+    if hit := [task for task in tasks if task in seen]:
         yield f"{model}: {why}: scores on {', '.join(hit)} are contaminated"
-    for task in config["tasks"]:
+    for task in tasks:
         if cut := configs.train_rows(config, task):
             yield f"{task}: trained on at most {cut} of the training examples (data.train_rows)"
         for split, number in config["data"]["expected_rows"].get(task, {}).items():

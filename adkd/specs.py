@@ -1,15 +1,16 @@
 """Specs: everything that the stage behind one result is told. Imports no torch."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from adkd import config as configs
 from adkd import fingerprint, methods, settings
+from adkd.ablations import Point
 from adkd.config import Config
-from adkd.outline import STORED, Outline
+from adkd.outline import STORED, Outline, TokenMap
 
 Spec = dict[str, Any]
 
@@ -19,10 +20,18 @@ _ROOTS = {
     "teacher": "training/teacher.py",
     "signals": "training/signals.py",
     "student": "training/student.py",
+    "explanation": "training/explain.py",
+    "latency": "training/latency.py",
     "scores": "analysis/scores.py",
     "tables": "analysis/tables.py",
     "figures": "analysis/figures.py",
+    "fidelity": "analysis/fidelity_figure.py",
+    "cost": "analysis/cost.py",
+    "curve": "analysis/curve.py",
+    "report": "analysis/report.py",
 }
+SHARED = ("data", "teacher", "signals", "explanation", "latency")
+"""Stages whose code is the same for every method."""
 
 
 def code(stage: str, method: str | None = None) -> str:
@@ -30,23 +39,29 @@ def code(stage: str, method: str | None = None) -> str:
     return fingerprint.code(_PACKAGE / _ROOTS[stage], *([methods.file(method)] if method else []))
 
 
-def specs(config: Config, root: Path = Path("results")) -> dict[str, Spec]:
-    """The spec of every result of a validated config, by its path relative to ``root``, in the order of making.
+def students(config: Config, root: Path, points: Sequence[Point], tasks: Sequence[str]) -> Iterator["Student"]:
+    """Every student of a grid, by task, point and seed; none where the method has no meaning on the task.
 
     Raises:
         InputError: code that a result depends on is missing.
     """
-    codes = {stage: code(stage) for stage in ("data", "teacher", "signals")}
-    codes |= {f"student {method}": code("student", method) for method in config["methods"]}
-    found: dict[str, Spec] = {}
-    for task in config["tasks"]:
-        for method in config["methods"]:
-            outline, training = configs.method_settings(config, method, task)
-            if configs.reason_to_skip(outline, task):
+    codes = {stage: code(stage) for stage in SHARED}
+    codes |= {f"student {method}": code("student", method) for method in {point.method for point in points}}
+    for task in tasks:
+        for point in points:
+            given = point.applied(config, [task])
+            own = configs.method_settings(given, point.method, task)
+            if configs.reason_to_skip(own[0], task):
                 continue
+            as_base = own == configs.method_settings(config, point.method, task)
+            folder = point.method if as_base and given["student"] == config["student"] else point.name
             for seed in config["seeds"]:
-                found |= _Run(config, root, codes, method, outline, training, task, seed).specs()
-    return json.loads(json.dumps(found))  # as a spec file has them: lists, not tuples
+                yield Student(given, root, codes, point, folder, *own, task, seed)
+
+
+def as_written(spec: Spec) -> Spec:
+    """A spec as its file has it: lists, not tuples."""
+    return json.loads(json.dumps(spec))
 
 
 def inputs(spec: Spec) -> Iterator[tuple[str, str]]:
@@ -56,27 +71,65 @@ def inputs(spec: Spec) -> Iterator[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class _Run:
-    """One student, and what it stands on."""
+class Student:
+    """One student, what it stands on, and what is asked about it."""
 
     config: Config
     root: Path
     codes: Mapping[str, str]
-    method: str
+    point: Point
+    folder: str
+    """Its directory below ``students``: equal runs have equal ones."""
     outline: Outline
     training: settings.Training
     task: str
     seed: int
 
+    @property
+    def result(self) -> str:
+        """Where it goes, relative to the root."""
+        return f"students/{self.folder}/{self.task}/seed-{self.seed}"
+
+    @property
+    def teacher(self) -> str:
+        """Where the teacher of its task and seed goes, whether it needs one or not."""
+        return f"teachers/{self._whose}"
+
+    @property
+    def architecture(self) -> str:
+        """What its speed depends on."""
+        return json.dumps([self.task, self.config["student"]])
+
     def specs(self) -> dict[str, Spec]:
         """Result -> spec, in the order of making. A method that needs nothing of a teacher has none."""
         found = {f"data/{self.task}": self._data()}
         if self.outline.needs:
-            found[self._taught_by] = self._teacher()
+            found[self.teacher] = self._teacher()
         for kind, place in self._signals.items():
             found[place] = self._signal(kind)
-        found[f"students/{self.method}/{self.task}/seed-{self.seed}"] = self._student()
+        found[self.result] = self._student()
         return found
+
+    def explanation(self, model: str) -> Spec:
+        """How a model, this student or its teacher, is asked for its reasons on the dev set."""
+        asked = self.config["explanations"]
+        steps = asked["steps"][_role(model)]
+        return self._about(model, "explanation") | {"rows": asked["rows"], "steps": steps, "bins": asked["bins"]}
+
+    def latency(self, model: str) -> Spec:
+        """How a model's speed is measured."""
+        return self._about(model, "latency") | {"batch_sizes": [1, 32], "repeats": 20}
+
+    def _about(self, model: str, stage: str) -> Spec:
+        return self._common(stage) | {
+            "seed": 0,
+            "split": configs.evaluated(self.config, self.task, ["validation"])[0],
+            "inputs": {
+                "data": self._at(f"data/{self.task}"),
+                _role(model): self._at(model),
+            },
+            "code": self.codes[stage],
+        }
 
     @property
     def _teacher_seed(self) -> int:
@@ -88,18 +141,11 @@ class _Run:
         return f"{self.task}/seed-{'shared' if shared else self.seed}"
 
     @property
-    def _taught_by(self) -> str:
-        return f"teachers/{self._whose}"
-
-    @property
-    def _token_map(self) -> tuple[int | None, int]:
-        return self.outline.token_map or (None, 1)
-
-    @property
     def _signals(self) -> dict[str, str]:
         """Kind -> result, for those of the teacher's outputs that are stored. Equal maps have equal names."""
-        top_k, steps = self._token_map
-        names = {"logits": "logits", "cls": "cls", "token_maps": f"maps-{top_k or 'all'}-{steps}"}
+        how = self.outline.token_map or TokenMap()
+        maps = f"maps-{how.top_k or 'all'}-{how.steps}" + (f"-layer-{how.layer}" if how.layer else "")
+        names = {"logits": "logits", "cls": "cls", "token_maps": maps}
         return {k: f"signals/{self._whose}/{name}" for k, name in names.items() if k in self.outline.needs}
 
     def _at(self, result: str) -> str:
@@ -144,11 +190,11 @@ class _Run:
         }
 
     def _signal(self, kind: str) -> Spec:
-        top_k, steps = self._token_map
+        how = asdict(self.outline.token_map) if kind == "token_maps" else {}
         return self._common("signals") | {
             "seed": self._teacher_seed,
-            "signal": {"kind": kind} | ({"top_k": top_k, "steps": steps} if kind == "token_maps" else {}),
-            "inputs": {"data": self._at(f"data/{self.task}"), "teacher": self._at(self._taught_by)},
+            "signal": {"kind": kind} | how,
+            "inputs": {"data": self._at(f"data/{self.task}"), "teacher": self._at(self.teacher)},
             "code": self.codes["signals"],
         }
 
@@ -158,9 +204,9 @@ class _Run:
             "signals": {kind: self._at(place) for kind, place in self._signals.items()},
         }
         if self.outline.needs - STORED:
-            made_from["teacher"] = self._at(self._taught_by)
+            made_from["teacher"] = self._at(self.teacher)
         return self._common("student") | {
-            "method": self.method,
+            "method": self.point.method,
             "seed": self.seed,
             "settings": asdict(self.outline),
             "training": asdict(self.training),
@@ -169,5 +215,10 @@ class _Run:
             "selection": self.config["selection"],
             "evaluate": configs.evaluated(self.config, self.task),
             "inputs": made_from,
-            "code": self.codes[f"student {self.method}"],
+            "code": self.codes[f"student {self.point.method}"],
         }
+
+
+def _role(model: str) -> str:
+    """Whether a result is a teacher or a student."""
+    return model.partition("/")[0].removesuffix("s")

@@ -1,5 +1,7 @@
 """What every method owes the loop. A new file in ``baselines/`` is tested here by existing."""
 
+from dataclasses import asdict
+
 import pytest
 import torch
 
@@ -36,15 +38,14 @@ def teacher_pass(teacher, examples, config, needs):
     for name in needs - {"token_maps"}:
         found[name] = getattr(live, name)
     if "token_maps" in needs:
-        top_k, steps = config.token_map
-        signal = {"kind": "token_maps", "top_k": top_k, "steps": steps}
+        signal = {"kind": "token_maps"} | asdict(config.token_map)
         found["token_maps"] = one_batch(teacher, examples, signal)
     return Pass(**{"logits": None, **found})
 
 
 def stage_terms(method, stage, student, teacher, examples, progress=0.5):
     theirs = teacher_pass(teacher, examples, method.config, stage.needs)
-    return stage.loss(forward(student, examples, stage.needs), theirs, examples, progress)
+    return stage.loss(forward(student, examples, stage.needs, method.depth), theirs, examples, progress)
 
 
 @pytest.fixture(params=methods.names())

@@ -1,13 +1,16 @@
 """AD-KD's loss and its gradient against the plain version, in float64."""
 
 import copy
+from dataclasses import asdict
 
 import pytest
 import torch
 
 from adkd.bench import reference
 from adkd.contract import Pass, Setup
+from adkd.data.tasks import TASKS
 from adkd.method import Config, Method
+from adkd.outline import TokenMap
 from adkd.training import kernels
 from adkd.training.passes import forward
 from adkd.training.signals import frozen, one_batch
@@ -18,11 +21,11 @@ def fast_loss(student, teacher, examples, config, progress=0.0):
     """The suite's own loss, from signals as they are stored."""
     outputs = student.config.num_labels
     method = Method(config, Setup(outputs, outputs == 1, TEACHER, STUDENT))
-    signal = {"kind": "token_maps", "top_k": config.top_k, "steps": config.steps}
+    signal = {"kind": "token_maps"} | asdict(config.token_map)
     theirs = Pass(
         logits=one_batch(teacher, examples, {"kind": "logits"}), token_maps=one_batch(teacher, examples, signal)
     )
-    terms = method.loss(forward(student, examples, config.needs), theirs, examples, progress)
+    terms = method.loss(forward(student, examples, config.needs, method.depth), theirs, examples, progress)
     return sum(weight * value for weight, value in terms.values()), terms
 
 
@@ -79,3 +82,39 @@ def test_more_steps_still_reach_the_students_weights():
         step = 1e-6 / direction.norm()
         weight += step * direction
     assert (attribution().item() - before) / step.item() == pytest.approx(direction.square().sum().item(), rel=1e-3)
+
+
+def attribution(student, teacher, examples, **settings):
+    return fast_loss(student, teacher, examples, Config(**settings))[1]["attribution"][1]
+
+
+def test_the_views_add_up_to_all_of_them():
+    teacher, student, examples = frozen(classifier(TEACHER, 3)), classifier(STUDENT, 3, seed=3), batch(3)
+    single = [attribution(student, teacher, examples, views=(view,)) for view in range(3)]
+    torch.testing.assert_close(sum(single), attribution(student, teacher, examples))
+    assert len({round(value.item(), 6) for value in single}) == 3
+    assert "three classes" in Config(views=(0,)).applies_to(TASKS["rte"])
+    assert "0 to 2" in Config(views=(3,)).applies_to(TASKS["mnli"])
+
+
+@pytest.mark.parametrize("left_out", ["task", "kd", "attribution"])
+def test_a_term_that_is_left_out_leaves_the_others_as_they_are(left_out):
+    teacher, student, examples = frozen(classifier(TEACHER, 3)), classifier(STUDENT, 3, seed=3), batch(3)
+    _, whole = fast_loss(student, teacher, examples, Config())
+    _, rest = fast_loss(student, teacher, examples, Config(terms=tuple(whole.keys() - {left_out})))
+    del whole[left_out]
+    assert rest == whole
+
+
+@pytest.mark.parametrize("layer", [0.0, 0.5, 1.0])
+def test_maps_of_a_later_layer_are_those_of_its_input(layer):
+    """Against the hidden states that transformers itself returns: gradient times input of layer ``depth``, 0-based."""
+    model, examples, how = classifier(TEACHER, 2), batch(2, extra=1), TokenMap(layer=layer)
+    inputs = {"input_ids": examples.input_ids, "attention_mask": examples.mask}
+    found = model(**inputs, output_hidden_states=True)
+    state = found.hidden_states[how.depth(TEACHER.layers)]
+    (gradient,) = torch.autograd.grad((found.logits[:, 0] - found.logits[:, 1]).sum(), state)
+    norms = (gradient * state).norm(dim=-1) * examples.mask
+    expected = (norms / norms.norm(dim=-1, keepdim=True))[:, None]
+    torch.testing.assert_close(one_batch(frozen(model), examples, {"kind": "token_maps"} | asdict(how)), expected)
+    assert how.depth(TEACHER.layers) == {0.0: 0, 0.5: 2, 1.0: 3}[layer]

@@ -14,7 +14,10 @@ from adkd.errors import InputError
 from adkd.settings import TRAINING, Training
 
 FOLDER = plan.DEFAULT_CONFIG.parent
-TINY = yaml.safe_load((FOLDER / "tiny.yaml").read_text()) | {"tasks": ["sst2", "stsb", "mnli"]}
+TINY = yaml.safe_load((FOLDER / "tiny.yaml").read_text()) | {
+    "tasks": ["sst2", "stsb", "mnli"],
+    "ablations": {},
+}
 
 
 def changed(**keys):
@@ -84,7 +87,7 @@ WRONG = {
     ),
     "absent split": (
         changed(data=TINY["data"] | {"expected_rows": {"sst2": {"test": None}}}, score=["test"]),
-        'score: data.expected_rows says that sst2 has no "test"',
+        'data.expected_rows says that sst2 has no "test"',
     ),
     "nothing to train on": (
         changed(data=TINY["data"] | {"expected_rows": {"sst2": {"train": None}}}),
@@ -142,15 +145,39 @@ def test_later_files_win_key_by_key(tmp_path):
     assert config["settings"]["training"] == TINY["settings"]["training"]
 
 
-@pytest.mark.parametrize("name", ["tiny", "embedded", "paper"])
-def test_the_configs_that_come_along_are_valid(name):
-    config = plan.load_config([FOLDER / f"{name}.yaml"])
+@pytest.mark.parametrize("names", ["tiny", "embedded", "paper", "paper rigorous", "laptop"])
+def test_the_configs_that_come_along_are_valid(names):
+    config = plan.load_config([FOLDER / f"{name}.yaml" for name in names.split()])
+    if config["data"]["source"] == "directory":
+        config["data"] |= {"source": "hub", "path": None}  # where GLUE lies is the user's to say
     before = copy.deepcopy(config)
     found = plan.validate(config)
     assert config == before
     assert plan.validate(found) == found
-    students = [spec for spec in plan.specs(found).values() if spec["stage"] == "student"]
-    assert len(students) == len(found["tasks"]) * len(found["methods"]) * len(found["seeds"])
+    found_plan = plan.build(found)
+    assert len(found_plan.main["runs"]) == len(found["tasks"]) * len(found["methods"]) * len(found["seeds"])
+    assert set(found_plan.grids) == {"grid", *(f"ablations/{name}" for name in found["ablations"])}
+
+
+def test_the_rigorous_grid_has_one_setting_for_every_method_and_chooses_nothing_on_dev():
+    config = plan.validate(plan.load_config([FOLDER / "paper.yaml", FOLDER / "rigorous.yaml"]))
+    specs = [spec for spec in plan.specs(config | {"ablations": {}}).values() if spec["stage"] == "student"]
+    assert len({json.dumps(spec["training"]) for spec in specs if spec["method"] != "tinybert"}) == 1
+    for method in config["methods"]:
+        assert len({json.dumps(spec["settings"]) for spec in specs if spec["method"] == method}) == 1
+    assert {spec["selection"] for spec in specs} == {"held_out"}
+    assert len(config["seeds"]) >= 6
+    paper = plan.validate(plan.load_config([FOLDER / "paper.yaml"]))
+    assert config["settings"]["teacher"] == paper["settings"]["teacher"]
+
+
+def test_an_ablation_goes_without_tasks_that_the_config_does_not_run():
+    def tasks(**keys):
+        config = changed(ablations={"beta": {"setting": "beta", "values": [1.0], "tasks": ["sst2", "rte"]}}, **keys)
+        return {name: grid["tasks"] for name, grid in plan.build(plan.validate(config)).grids.items()}
+
+    assert tasks()["ablations/beta"] == ["sst2"]
+    assert set(tasks(tasks=["stsb"])) == {"grid"}
 
 
 def test_every_key_of_the_schema_is_described_and_closed():
@@ -203,7 +230,12 @@ def test_a_result_is_told_only_what_it_needs():
     assert inputs["adkd"]["signals"] == {"logits": f"{signals}/logits", "token_maps": f"{signals}/maps-all-1"}
     assert inputs["tinybert"]["teacher"] == "results/teachers/stsb/seed-shared"
     assert "teacher" not in inputs["adkd"]
-    assert found["signals/stsb/seed-shared/maps-all-1"]["signal"] == {"kind": "token_maps", "top_k": None, "steps": 1}
+    assert found["signals/stsb/seed-shared/maps-all-1"]["signal"] == {
+        "kind": "token_maps",
+        "top_k": None,
+        "steps": 1,
+        "layer": 0.0,
+    }
     assert found["students/finetune/mnli/seed-1"]["evaluate"] == [
         "validation_matched",
         "validation_mismatched",
@@ -214,7 +246,7 @@ def test_a_result_is_told_only_what_it_needs():
 
 def test_no_method_that_needs_a_teacher_no_teacher():
     found = specs(methods=["finetune"], reference="finetune")
-    assert {spec["stage"] for spec in found.values()} == {"data", "student"}
+    assert {spec["stage"] for spec in found.values()} == {"data", "student", "latency"}
 
 
 def test_teachers_are_shared_or_one_for_each_seed():
@@ -223,13 +255,14 @@ def test_teachers_are_shared_or_one_for_each_seed():
     assert [found[f"teachers/stsb/seed-{seed}"]["seed"] for seed in (1, 2)] == [1, 2]
     assert found["students/pkd/stsb/seed-2"]["inputs"]["signals"]["cls"] == "results/signals/stsb/seed-2/cls"
     config = plan.validate(changed(teacher=TINY["teacher"] | {"seeds": "each"}))
-    assert [entry["seed"] for entry in plan.build(config).summary["teachers"]] == [1, 2] * 3
+    assert [entry["seed"] for entry in plan.build(config).main["teachers"]] == [1, 2] * 3
 
 
 def test_a_seed_adds_its_own_specs_and_changes_none():
     before, after = specs(), specs(seeds=[1, 2, 3])
     assert {result: after[result] for result in before} == before
-    assert set(after) - set(before) == {f"students/{m}/{t}/seed-3" for m in TINY["methods"] for t in TINY["tasks"]}
+    new = {f"students/{m}/{t}/seed-3" for m in TINY["methods"] for t in TINY["tasks"]}
+    assert set(after) - set(before) == new | {f"explanations/{result}" for result in new}
 
 
 def test_held_out_selection_sets_examples_aside_and_otherwise_none():
@@ -244,13 +277,79 @@ def test_rows_may_be_cut_by_task_and_the_grid_says_so():
     assert grid.specs["data/mnli"]["train_rows"] is None
     assert grid.specs["data/sst2"]["exceptions"] == {"test": None}
     assert grid.specs["students/pkd/sst2/seed-1"]["evaluate"] == ["validation"]
-    assert any("99" in note for note in grid.summary["notes"])
-    assert any("sst2: test is absent" in note for note in grid.summary["notes"])
+    assert any("99" in note for note in grid.main["notes"])
+    assert any("sst2: test is absent" in note for note in grid.main["notes"])
+
+
+ABLATED = {
+    "beta": {"setting": "beta", "values": [0.0, 10.0, 50]},
+    "loss": {"method": "adkd", "tasks": ["mnli"], "points": {"no reasons": {"terms": ["task", "kd"]}}},
+    "view": {"setting": "views", "values": [[0], [1]]},
+    "size": {"points": {"one layer": {"student": {"from_teacher_layers": [2]}}}},
+}
+
+
+def test_a_point_of_an_ablation_differs_from_its_base_in_just_what_it_sets():
+    before = specs()
+    grid = plan.build(plan.validate(changed(ablations=ABLATED)))
+    assert {result: grid.specs[result] for result in before} == before, "an ablation changes no run of the main grid"
+    base = grid.specs["students/adkd/stsb/seed-1"]
+    for result, what in {
+        "students/adkd+beta=50/stsb/seed-1": {"settings": base["settings"] | {"beta": 50}},
+        "students/adkd+student=from_teacher_layers-2/stsb/seed-1": {"student": {"from_teacher_layers": [2]}},
+    }.items():
+        assert grid.specs[result] == base | what
+    beta = grid.grids["ablations/beta"]
+    assert beta["methods"] == ["adkd", "adkd+beta=0.0", "adkd+beta=10.0", "adkd+beta=50"]
+    assert beta["labels"]["adkd+beta=0.0"] == "beta = 0.0"
+    places = {(entry["method"], entry["task"]): entry["result"] for entry in beta["runs"] if entry["seed"] == 1}
+    assert places["adkd+beta=10.0", "stsb"] == places["adkd", "stsb"], "a point that changes nothing is the base's run"
+    assert grid.grids["ablations/loss"]["tasks"] == ["mnli"]
+    assert {(one["method"], one["task"]) for one in grid.grids["ablations/view"]["skipped"]} == {
+        (f"adkd+views={view}", task) for view in (0, 1) for task in ("sst2", "stsb")
+    }
+    assert len(grid.metrics("ablations/loss")) == 2 * len(TINY["seeds"]) + 1
+
+
+def test_the_speed_of_every_architecture_is_measured_once_per_task():
+    grid = plan.build(plan.validate(changed(ablations=ABLATED)))
+    assert len({entry["latency"] for entry in grid.main["runs"]}) == len(TINY["tasks"])
+    assert len({entry["latency"] for entry in grid.grids["ablations/size"]["runs"]}) == 2 * len(TINY["tasks"])
+
+
+WRONG_ABLATIONS = {
+    "unknown setting": ({"setting": "bta", "values": [1]}, 'setting of ablations.x "bta"; did you mean "beta"?'),
+    "wrong value": (
+        {"setting": "beta", "values": [-1]},
+        "ablations.x, beta = -1: beta of adkd is -1; allowed is a num",
+    ),
+    "both ways": ({"setting": "beta", "values": [1], "points": {"a": {"beta": 2}}}, "either points"),
+    "no values": ({"setting": "beta"}, "either points"),
+    "nothing": ({}, "either points"),
+    "empty point": ({"points": {"a": {}}}, "point a sets nothing"),
+    "same point": ({"points": {"a": {"beta": 2}, "b": {"beta": 2}}}, "b and a would be the same run, adkd+beta=2"),
+    "unknown task": ({"setting": "beta", "values": [1], "tasks": ["cla"]}, 'task of ablations.x "cla"'),
+    "unknown method": ({"method": "pdk", "setting": "beta", "values": [1]}, 'method "pdk"; did you mean "pkd"?'),
+    "student of no layers": ({"setting": "student", "values": [{"layers": [1]}]}, 'unknown key of student "layers"'),
+    "student too deep": (
+        {"setting": "student", "values": [{"from_teacher_layers": [9]}]},
+        "student.from_teacher_layers has 9; allowed are 0 to 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ABLATIONS)
+def test_a_wrong_ablation_is_refused_in_one_line(name):
+    entry, message = WRONG_ABLATIONS[name]
+    with pytest.raises(InputError) as error:
+        plan.validate(changed(ablations={"x": entry}))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_contaminated_scores_are_noted():
     config = changed(teacher={"model": "minilm_l6"}, student={"from_teacher_layers": [1, 3, 5]}, tasks=["mnli", "stsb"])
-    (note,) = plan.build(plan.validate(config)).summary["notes"]
+    (note,) = plan.build(plan.validate(config)).main["notes"]
     assert note.endswith("scores on mnli are contaminated")
 
 
@@ -265,7 +364,7 @@ def test_files_are_written_only_where_something_changed(tmp_path):
     fresh = {str(path.relative_to(root / "plan")) for path in after if before.get(path) != after[path]}
     assert "data/stsb.json" not in fresh
     assert "grid.json" in fresh
-    assert grid.summary == json.loads((root / "plan/grid.json").read_text())
+    assert grid.main == json.loads((root / "plan/grid.json").read_text())
     for result, spec in grid.specs.items():
         assert json.loads((root / "plan" / f"{result}.json").read_text()) == spec
         assert plan.result_of(root / "plan" / f"{result}.json") == root / result

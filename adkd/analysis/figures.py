@@ -37,7 +37,7 @@ STYLE = {
 }
 _ACROSS = (3, 4)
 """Panels side by side that fit the width of a page; the one that leaves fewer gaps is taken."""
-_BLANK = {"color": GREY, "ha": "center", "va": "center"}
+BLANK = {"color": GREY, "ha": "center", "va": "center"}
 
 
 def write(grid: Path, scores: Path, tables: Path, out: Path) -> None:
@@ -52,8 +52,8 @@ def write(grid: Path, scores: Path, tables: Path, out: Path) -> None:
         raise InputError(f"{tables / 'significance.csv'} is missing; make it with: adkd tables {grid}")
     significance = pd.read_csv(tables / "significance.csv")
     with plt.rc_context(STYLE):
-        _save(_scores(plan, table), out, "scores")
-        _save(_differences(plan, significance), out, "differences")
+        save(_scores(plan, table), out, "scores")
+        save(_differences(plan, significance), out, "differences")
 
 
 def _scores(plan: Grid, table: pd.DataFrame) -> Figure:
@@ -61,12 +61,12 @@ def _scores(plan: Grid, table: pd.DataFrame) -> Figure:
     role = plan.roles[0]
     there = set(zip(table["task"], table["split"], strict=True))
     columns = [column for column in plan.columns(role) if (column.task.name, column.split) in there]
-    figure, panels = _panels(len(columns), len(plan.methods))
+    figure, panels = panels_for(len(columns), len(plan.methods))
     for axes, column in zip(panels, columns, strict=False):
         _score_panel(axes, plan, table, column)
         _name_rows(axes, plan.methods, plan)
     n = len(plan.seeds)
-    _title(figure, f"Scores on {role}: every dot a seed (n = {n}), bar = mean, dashed = teacher")
+    title(figure, f"Scores on {role}: every dot a seed (n = {n}), bar = mean, dashed = teacher")
     return figure
 
 
@@ -75,7 +75,7 @@ def _score_panel(axes: Axes, plan: Grid, table: pd.DataFrame, column: Column) ->
         values = 100 * seed_scores(table, method, column).to_numpy()
         color = VERMILION if method == plan.reference else BLUE
         if not len(values):
-            axes.text(0.5, row, "not run", transform=axes.get_yaxis_transform(), **_BLANK)
+            axes.text(0.5, row, "not run", transform=axes.get_yaxis_transform(), **BLANK)
             continue
         spread = np.linspace(-0.14, 0.14, len(values)) if len(values) > 1 else np.zeros(1)
         axes.scatter(values, row + spread, s=13, color=color, alpha=0.65, linewidths=0)
@@ -95,37 +95,35 @@ def _differences(plan: Grid, significance: pd.DataFrame) -> Figure:
     panels_of = [(column.title, over_seeds[over_seeds["task"] == column.name]) for column in columns]
     if over_tasks["difference"].notna().any():
         panels_of.append((f"{AVERAGE} over tasks", over_tasks))
-    figure, panels = _panels(len(panels_of), len(plan.compared))
-    for axes, (title, rows) in zip(panels, panels_of, strict=False):
+    figure, panels = panels_for(len(panels_of), len(plan.compared))
+    for axes, (name, rows) in zip(panels, panels_of, strict=False):
         axes.axvline(0, color=VERMILION, linewidth=1, zorder=0)
         by_method = rows.set_index("method")
         for row, method in enumerate(plan.compared):
             if method not in by_method.index or np.isnan(by_method.loc[method, "difference"]):
                 why = "not run" if rows is not over_tasks else "not every task"
-                axes.text(0.5, row, why, transform=axes.get_yaxis_transform(), **_BLANK)
+                axes.text(0.5, row, why, transform=axes.get_yaxis_transform(), **BLANK)
                 continue
             one = 100 * by_method.loc[method, ["difference", "low", "high"]].astype(float)
             axes.plot(one[["low", "high"]], [row, row], color=BLUE, linewidth=1.4, solid_capstyle="butt")
             axes.scatter(one["difference"], row, s=22, marker="D", color=BLUE, linewidths=0, zorder=3)
-        axes.set_title(title, loc="left")
+        axes.set_title(name, loc="left")
         axes.set_xlabel(f"points above {plan.reference}")
         _name_rows(axes, plan.compared, plan)
     n = len(plan.seeds)
     interval = (
         "line = 95 % t interval over seeds, not adjusted for many comparisons" if n > 1 else "one seed: no interval"
     )
-    _title(
-        figure, f"Difference to {plan.reference} on {role} (n = {n} seed{'s' * (n > 1)}): diamond = mean; {interval}"
-    )
+    title(figure, f"Difference to {plan.reference} on {role} (n = {n} seed{'s' * (n > 1)}): diamond = mean; {interval}")
     return figure
 
 
-def _panels(count: int, rows: int) -> tuple[Figure, list[Axes]]:
-    """A figure with at least ``count`` panels, those that are too many hidden."""
+def panels_for(count: int, rows: int, *, share_rows: bool = True) -> tuple[Figure, list[Axes]]:
+    """A figure with at least ``count`` panels high enough for so many rows, those that are too many hidden."""
     across = max(1, count if count < _ACROSS[0] else min(_ACROSS, key=lambda number: (-count % number, -number)))
     down = max(1, -(-count // across))
     size = (1.4 + 2.1 * across, 0.3 + down * (0.75 + 0.24 * rows))
-    figure, grid = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    figure, grid = plt.subplots(down, across, figsize=size, squeeze=False, sharey=share_rows, layout="constrained")
     panels = list(grid.flat)
     for axes in panels[count:]:
         axes.set_axis_off()
@@ -143,11 +141,11 @@ def _name_rows(axes: Axes, methods: tuple[str, ...], plan: Grid) -> None:
         label.set_color(VERMILION if label.get_text() == plan.reference else BLACK)
 
 
-def _title(figure: Figure, text: str) -> None:
+def title(figure: Figure, text: str) -> None:
     figure.suptitle(fill(text, int(15 * figure.get_figwidth())), x=0.01, ha="left", fontsize=8.5)
 
 
-def _save(figure: Figure, out: Path, name: str) -> None:
+def save(figure: Figure, out: Path, name: str) -> None:
     """The same figure is the same bytes: no dates, no version of matplotlib."""
     nothing: dict[str, dict[str, str | None]] = {
         "pdf": {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None},

@@ -1,6 +1,6 @@
 """The plan of a whole benchmark, as the analysis reads it: what ran, what was skipped, what is a column."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,10 @@ class Run:
     """A number, or ``shared``."""
     result: Path
     spec: Path
+    explanation: Path | None
+    """Where its reasons on the dev set lie, once they were asked for; None where there is no teacher to ask as well."""
+    latency: Path
+    """Where the speed of a model of its architecture lies, once it was measured."""
 
     @property
     def command(self) -> str:
@@ -53,22 +57,50 @@ class Run:
 
 @dataclass(frozen=True)
 class Grid:
-    """``results/plan/grid.json``."""
+    """``results/plan/grid.json``, or that of an ablation."""
 
     path: Path
+    title: str | None
+    """Of an ablation; None for the main grid."""
+    setting: str | None
+    """What an ablation varies, where that is one setting."""
     tasks: tuple[str, ...]
     methods: tuple[str, ...]
+    """Of an ablation: its points."""
+    labels: dict[str, str]
+    """What a method is called where people read it."""
     seeds: tuple[str, ...]
     reference: str
     roles: tuple[str, ...]
     """The splits that are reported; the first is the main one."""
     selection: str
     source: str
+    teacher_model: str
+    student: dict[str, Any]
     notes: tuple[str, ...]
     students: tuple[Run, ...]
     teachers: tuple[Run, ...]
     skipped: dict[tuple[str, str], str]
     """(method, task) -> why it has no run."""
+    absent: dict[str, tuple[str, ...]]
+    """Task -> splits that the source lacks, by a named exception."""
+
+    def row(self, method: str) -> str:
+        """What the row of a method is called in a table."""
+        if method == TEACHER or self.title or method != self.reference:
+            return self.labels.get(method, method)
+        return f"{method} (reference)"
+
+    @property
+    def plan(self) -> Path:
+        """The directory of all specs."""
+        return _plan(self.path)
+
+    @property
+    def out(self) -> Path:
+        """Where what is made of this grid goes: ``results/``, or ``results/ablations/NAME``."""
+        below = self.path.relative_to(self.plan).with_suffix("")
+        return self.plan.parent / (below if self.title else "")
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -84,18 +116,24 @@ class Grid:
         """Whether all seeds of a student learn from one teacher."""
         return any(run.seed == "shared" for run in self.teachers)
 
+    def splits(self, name: str, role: str) -> list[str]:
+        """The splits of a role that a task has here."""
+        return [split for split in task(name).splits(role) if split not in self.absent.get(name, ())]
+
     def columns(self, role: str) -> list[Column]:
         """The columns of a role, in the order of the tasks."""
-        found = []
-        for one in map(task, self.tasks):
-            splits = one.splits(role)
-            for number, split in enumerate(splits):
-                suffix = split.removeprefix(role).removeprefix("_")
-                short = _SHORT.get(suffix, suffix)
-                name = f"{one.name}_{short}" if number else one.name
-                title = f"{one.title}-{short}" if short else one.title
-                found.append(Column(one, split, name, title, averaged=number == 0))
-        return found
+        found = [column for one in map(task, self.tasks) for column in columns_of(one, role)]
+        return [column for column in found if column.split not in self.absent.get(column.task.name, ())]
+
+
+def columns_of(one: Task, role: str) -> Iterator[Column]:
+    """The columns of a task, one for every split of a role."""
+    for number, split in enumerate(one.splits(role)):
+        suffix = split.removeprefix(role).removeprefix("_")
+        short = _SHORT.get(suffix, suffix)
+        name = f"{one.name}_{short}" if number else one.name
+        title = f"{one.title}-{short}" if short else one.title
+        yield Column(one, split, name, title, averaged=number == 0)
 
 
 def read_grid(path: Path) -> Grid:
@@ -107,31 +145,52 @@ def read_grid(path: Path) -> Grid:
     if not path.is_file():
         raise InputError(f"{path} is missing; make it with: adkd plan")
     value = read_json(path)
-    plan = path.parent
+    plan = _plan(path)
     try:
         return Grid(
             path=path,
+            title=value.get("title"),
+            setting=value.get("setting"),
             tasks=tuple(value["tasks"]),
             methods=tuple(value["methods"]),
+            labels=dict(value["labels"]),
             seeds=tuple(map(str, value["seeds"])),
             reference=value["reference"],
             roles=tuple(value["score"]),
             selection=value["selection"],
             source=value["source"],
+            teacher_model=value["teacher_model"],
+            student=value["student"],
             notes=tuple(value["notes"]),
             students=tuple(_run(plan, entry["method"], entry) for entry in value["runs"]),
             teachers=tuple(_run(plan, TEACHER, entry) for entry in value["teachers"]),
             skipped={(entry["method"], entry["task"]): entry["reason"] for entry in value["skipped"]},
+            absent={task: tuple(splits) for task, splits in value["absent"].items()},
         )
     except KeyError as error:
         raise InputError(f"{path} has no key {error}; make it anew with: adkd plan") from error
 
 
+def spec_of(plan: Path, result: Path) -> Path:
+    """Where the spec of a result lies: at the same place inside the plan."""
+    below = result.relative_to(plan.parent)
+    return plan / below.with_name(below.name + ".json")
+
+
+def _plan(path: Path) -> Path:
+    """The directory ``plan`` that a grid's file lies in, or below which it does."""
+    return next((parent for parent in path.parents if parent.name == "plan"), path.parent)
+
+
 def _run(plan: Path, method: str, entry: Mapping[str, Any]) -> Run:
-    """``results/students/...`` lies beside the plan's directory, its spec at the same place inside the plan."""
-    below = Path(*Path(entry["result"]).parts[1:])
-    spec = plan / below.with_name(below.name + ".json")
-    return Run(method, entry["task"], str(entry["seed"]), plan.parent / below, spec)
+    """``results/students/...`` lies beside the plan's directory, wherever that is now."""
+
+    def here(key: str) -> Path | None:
+        return plan.parent / Path(*Path(entry[key]).parts[1:]) if entry.get(key) else None
+
+    result = here("result")
+    places = {"explanation": here("explanation"), "latency": here("latency")}
+    return Run(method, entry["task"], str(entry["seed"]), result, spec_of(plan, result), **places)
 
 
 def read_scores(grid: Grid, path: Path) -> pd.DataFrame:
@@ -154,12 +213,16 @@ def read_scores(grid: Grid, path: Path) -> pd.DataFrame:
     return scores
 
 
-def seed_scores(scores: pd.DataFrame, method: str, column: Column) -> pd.Series:
-    """[seeds] main metric of one method in one column, as fractions, in the file's order; empty if none."""
+def seed_scores(scores: pd.DataFrame, method: str, column: Column, metric: str | None = None) -> pd.Series:
+    """[seeds] one method's scores in one column, as fractions, in the file's order; empty if none.
+
+    Args:
+        metric: one of the task's; its main metric if not given.
+    """
     rows = scores[
         (scores["method"] == method)
         & (scores["task"] == column.task.name)
         & (scores["split"] == column.split)
-        & (scores["metric"] == column.metric)
+        & (scores["metric"] == (metric or column.metric))
     ]
     return rows.set_index("seed")["value"].astype(float)

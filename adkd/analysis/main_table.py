@@ -97,11 +97,11 @@ def _table(
                 row.append(cell(100 * average.loc[method, "mean"], 100 * average.loc[method, "sd"]))
             else:
                 row.append(dash("no average: not every task has a score of the same seed"))
-        name = f"{method} (reference)" if method == grid.reference else method
         numbers = sorted(set(of_method["n"]))
-        rows.append([Cell(name), Cell("–".join(map(str, numbers[:1] + numbers[1:][-1:])) or DASH), *row])
+        rows.append([Cell(grid.row(method)), Cell("–".join(map(str, numbers[:1] + numbers[1:][-1:])) or DASH), *row])
     header = ["method", "n", *(f"{c.title} ({METRICS.get(c.metric, c.metric)})" for c in columns)]
-    title = f"Scores on {role}: points (×100), mean ± sd over n seeds"
+    about = f"{grid.title}: scores" if grid.title else "Scores"
+    title = f"{about} on {role}, points (×100), mean ± sd over n seeds"
     footnotes = {letter: reason for reason, letter in letters.items()}
     return Table(title, header + ["average"] * bool(len(average)), rows, footnotes, under)
 
@@ -152,8 +152,8 @@ def spans(seeds: Sequence[str]) -> str:
     return ", ".join(said)
 
 
-def star_note(grid: Grid, seeds: pd.DataFrame) -> list[str]:
-    """The test behind the stars, and whether any star was possible at all."""
+def star_note(grid: Grid, seeds: pd.DataFrame, more: str = "significance.md") -> list[str]:
+    """The test behind the stars, and whether any star was possible at all; ``more`` is where the tests are listed."""
     family = len(seeds)
     if not family or len(grid.seeds) < 2:
         return []
@@ -164,7 +164,7 @@ def star_note(grid: Grid, seeds: pd.DataFrame) -> list[str]:
     if family * smallest >= stats.ALPHA:
         reach += f": no star can appear (from {stats.seeds_for_a_star(family)} seeds on one could)"
     return [
-        f"* differs from {grid.reference}: paired sign-flip test over seeds, two-sided, p < {stats.ALPHA} after Holm's "
-        f"adjustment for {family} comparison{'s' * (family > 1)}. {reach}. "
-        "No star does not mean no difference: see significance.md.",
+        f"* differs from {grid.labels[grid.reference]}: paired sign-flip test over seeds, two-sided, "
+        f"p < {stats.ALPHA} after Holm's adjustment for {family} comparison{'s' * (family > 1)}. {reach}. "
+        f"No star does not mean no difference: see {more}.",
     ]

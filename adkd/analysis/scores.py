@@ -7,15 +7,20 @@ from typing import Any
 import pandas as pd
 
 from adkd.analysis.grid import TEACHER, Grid, Run, read_grid
+from adkd.analysis.stale import refuse_stale
 from adkd.data.tasks import task
 from adkd.errors import InputError
 from adkd.files import new_file, read_json
 
+COSTS = ("seconds", "peak_memory_bytes", "flops", "parameters")
+"""What a run's training took: wall time, peak memory of its process (or GPU), counted operations, size of its model."""
+
 
 def collect(grid: Path, out: Path) -> None:
-    """Write ``out`` (``scores.csv``): columns ``method,task,seed,split,metric,value``, values as fractions.
+    """Write ``out`` (``scores.csv``): columns ``method,task,seed,split,metric,value`` and ``COSTS``.
 
-    An undefined score (``null`` in the metrics file) is a blank. Either the whole plan is there or nothing is written.
+    Values are fractions. An undefined score (``null`` in the metrics file) is a blank. Either the whole plan is there
+    or nothing is written.
 
     Raises:
         InputError: a run has no metrics, was told something else than the plan says, or lacks a score.
@@ -28,20 +33,21 @@ def collect(grid: Path, out: Path) -> None:
             f"metrics); make it with: {missing[0].command}"
         )
     rows = [row for run in plan.runs for row in _rows(plan, run)]
-    table = pd.DataFrame(rows, columns=["method", "task", "seed", "split", "metric", "value"])
+    table = pd.DataFrame(rows, columns=["method", "task", "seed", "split", "metric", "value", *COSTS])
     _check_same_splits(plan, table)
     with new_file(out) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def _rows(plan: Grid, run: Run) -> list[tuple[str, str, str, str, str, float | None]]:
-    """The scores of one run on the plan's splits, in the order of the task table."""
+def _rows(plan: Grid, run: Run) -> list[tuple]:
+    """The scores of one run on the plan's splits, in the order of the task table; what the run cost beside each."""
     path = run.result / "metrics.json"
     metrics = read_json(path)
     _check_spec(run, metrics.get("spec"))
+    costs = [_cost(run, metrics, name) for name in COSTS]
     rows = []
     for role in plan.roles:
-        for split in task(run.task).splits(role):
+        for split in plan.splits(run.task, role):
             scores = metrics["scores"].get(split)
             if scores is None:
                 if split in task(run.task).hidden:
@@ -53,8 +59,16 @@ def _rows(plan: Grid, run: Run) -> list[tuple[str, str, str, str, str, float | N
                 value = scores[metric]
                 if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
                     raise InputError(f"{path} says {metric} = {value!r} on {split}; a finite number is needed")
-                rows.append((run.method, run.task, run.seed, split, metric, value))
+                rows.append((run.method, run.task, run.seed, split, metric, value, *costs))
     return rows
+
+
+def _cost(run: Run, metrics: dict[str, Any], name: str) -> float:
+    value = metrics.get(name)
+    if not isinstance(value, int | float):
+        path = run.result / "metrics.json"
+        raise InputError(f"{path} has {value!r} as {name}, expected a number; make it anew with: {run.command}")
+    return value
 
 
 def _check_spec(run: Run, told: Any) -> None:
@@ -62,31 +76,13 @@ def _check_spec(run: Run, told: Any) -> None:
     if not run.spec.is_file():
         raise InputError(f"{run.spec} is missing; make it with: adkd plan")
     planned = read_json(run.spec)
-    expected = {"task": run.task} | ({} if run.method == TEACHER else {"method": run.method})
+    # A point of an ablation is a run of its method: adkd+beta=0.0.
+    method = {} if run.method == TEACHER else {"method": run.method.partition("+")[0]}
+    expected = {"task": run.task} | method
     for key, value in expected.items():
         if planned.get(key) != value:
             raise InputError(f"{run.spec} says {key} {planned.get(key)!r}, the grid {value!r}; run: adkd plan")
-    if told != planned:
-        where, was, is_now = _difference("", told, planned)
-        raise InputError(
-            f"{run.result / 'metrics.json'} was made with another spec: {where or 'it'} was {was}, "
-            f"the plan says {is_now}; make it anew with: {run.command}"
-        )
-
-
-def _difference(key: str, told: Any, planned: Any) -> tuple[str, str, str]:
-    """The first place where two JSON values differ: (dotted key, was, is now). They must differ."""
-    if not (isinstance(told, dict) and isinstance(planned, dict)):
-        return key, repr(told), repr(planned)
-    for name in sorted(told.keys() | planned.keys()):
-        inner = f"{key}.{name}" if key else name
-        if name not in told:
-            return inner, "not set", repr(planned[name])
-        if name not in planned:
-            return inner, repr(told[name]), "nothing about it"
-        if told[name] != planned[name]:
-            return _difference(inner, told[name], planned[name])
-    raise AssertionError("equal values have no difference")
+    refuse_stale(run.result / "metrics.json", told, planned, run.command)
 
 
 def _check_same_splits(plan: Grid, table: pd.DataFrame) -> None:

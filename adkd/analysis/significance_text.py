@@ -10,11 +10,13 @@ from adkd.analysis.significance import AVERAGE
 
 def significance_markdown(grid: Grid, table: pd.DataFrame) -> str:
     """The whole file; ``table`` as made by ``significance.comparisons``."""
+    reference = grid.labels[grid.reference]
+    table = table.assign(method=table["method"].map(grid.labels))
     head = [
-        f"# Comparisons with {grid.reference}",
+        f"# Comparisons with {reference}",
         "",
-        f"Split: {grid.roles[0]}. Difference = method − {grid.reference}, in points (×100) of the task's main metric, "
-        f"mean over paired seeds: above 0 the method scored higher, below 0 {grid.reference} did. "
+        f"Split: {grid.roles[0]}. Difference = method − {reference}, in points (×100) of the task's main metric, "
+        f"mean over paired seeds: above 0 the method scored higher, below 0 {reference} did. "
         "Square brackets: 95 % interval. "
         "Holm: p adjusted for all comparisons of the same level. A large p does not show that two methods are equal: "
         "read the interval for how large a difference the data leave open.",
@@ -93,7 +95,7 @@ def _task_level(grid: Grid, table: pd.DataFrame) -> Table:
     left_out = [column.title for column in grid.columns(grid.roles[0]) if not column.averaged]
     without = f" {', '.join(left_out)} is left out." if left_out else ""
     notes = [
-        f"Question: is the method above or below {grid.reference} across tasks?{without}",
+        f"Question: is the method above or below {grid.labels[grid.reference]} across tasks?{without}",
         "Difference: mean over tasks of the mean over seeds. Interval: t over seeds within tasks "
         "(Welch-Satterthwaite); the stratified percentile bootstrap, too narrow with few seeds, is in "
         "significance.csv. Tasks and examples are taken as given, so neither speaks of other tasks.",

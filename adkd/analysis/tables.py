@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from adkd.analysis.grid import read_grid, read_scores
+from adkd.analysis import published
+from adkd.analysis.grid import Grid, read_grid, read_scores
 from adkd.analysis.layout import latex, markdown, plain
 from adkd.analysis.main_table import averages, main_tables, measured
 from adkd.analysis.significance import comparisons
@@ -14,7 +15,8 @@ from adkd.files import new_file
 
 
 def write(grid: Path, scores: Path, out: Path) -> None:
-    """Fill the directory ``out``: ``main.{csv,md,tex,txt}``, ``average.csv``, ``significance.{csv,md}``.
+    """Fill the directory ``out``: ``main.{csv,md,tex,txt}``, ``average.csv``, ``significance.{csv,md}``; of the main
+    grid also ``published.{csv,md,tex,txt}``.
 
     CSV files hold fractions, the others points (×100). The same inputs give the same bytes.
 
@@ -34,9 +36,22 @@ def write(grid: Path, scores: Path, out: Path) -> None:
         "significance.csv": _csv(significance),
         "significance.md": significance_markdown(plan, significance),
     }
+    if plan.title is None:
+        texts |= _published(plan, table)
     for name, text in texts.items():
         with new_file(out / name) as temporary:
             temporary.write_text(text)
+
+
+def _published(plan: Grid, scores: pd.DataFrame) -> dict[str, str]:
+    found = published.compared(plan, scores)
+    tables = published.tables(plan, found)
+    return {
+        "published.csv": _csv(found),
+        "published.md": "# Published and reproduced\n\n" + ("\n".join(map(markdown, tables)) or published.NOTHING),
+        "published.tex": "\n".join(map(latex, tables)) or f"% {published.NOTHING}",
+        "published.txt": "\n".join(map(plain, tables)) or published.NOTHING,
+    }
 
 
 def summary(tables: Path) -> str:

@@ -15,7 +15,7 @@ from adkd.errors import RunError
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def planned(folder: Path, config: dict[str, Any]) -> tuple[plan.Grid, float]:
+def planned(folder: Path, config: dict[str, Any]) -> tuple[plan.Plan, float]:
     """The plan of a config, written by ``adkd plan`` below ``folder``, and the seconds that this took."""
     folder.mkdir(exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(config))

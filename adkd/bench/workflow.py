@@ -62,7 +62,7 @@ def _start_up(size: int, limit: float) -> dict[str, Any]:
         grid, plan_seconds = planned(alone, config)
         whole.mkdir()
         seconds = _first_job(whole, alone / "config.yaml", limit)
-    found: dict[str, Any] = {"students": len(grid.summary["runs"]), "results": len(grid.specs)}
+    found: dict[str, Any] = {"students": len(grid.main["runs"]), "results": len(grid.specs)}
     found |= {"seconds": seconds, "plan_seconds": plan_seconds}
     if seconds is None:
         found["note"] = f"no job had started after {limit:.0f} s"
@@ -162,11 +162,11 @@ def collect(results: int = 2_400, repeats: int = 3) -> dict[str, Any]:
             if spec["stage"] in ("teacher", "student"):
                 _write_run(folder / "results" / result, spec)
         writing = round(time.perf_counter() - began, 3)
-        log.info("collect: wrote %d students in %.0f s", len(grid.summary["runs"]), writing)
+        log.info("collect: wrote %d students in %.0f s", len(grid.main["runs"]), writing)
         commands = ("scores", "tables", "figures")
         values = {command: [adkd(folder, command) for _ in range(repeats)] for command in commands}
     found = {command: median(seconds) for command, seconds in values.items()}
-    found |= {"students": len(grid.summary["runs"]), "seconds": round(found["scores"] + found["tables"], 3)}
+    found |= {"students": len(grid.main["runs"]), "seconds": round(found["scores"] + found["tables"], 3)}
     found |= {"values": values, "writing": writing}
     log.info("collect: %s", found)
     return found

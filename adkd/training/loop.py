@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from adkd.contract import LossTerms, Method, Stage
+from adkd.contract import Batch, LossTerms, Method, Stage
 from adkd.data.batches import Examples, shuffled
 from adkd.errors import RunError
 from adkd.settings import Training
@@ -142,13 +142,17 @@ class Descent:
 
 def loss_terms(model: nn.Module, method: Method, stage: Stage, run: Fit, rows: Tensor, progress: float) -> LossTerms:
     """The method's loss terms for these rows of the train set."""
-    batch = run.examples.batch(rows)
+    return batch_terms(model, method, stage, run, run.examples.batch(rows), progress)
+
+
+def batch_terms(model: nn.Module, method: Method, stage: Stage, run: Fit, batch: Batch, progress: float) -> LossTerms:
+    """The method's loss terms for a batch of the train set."""
     teacher = run.teacher.outputs(batch, stage.needs, run.device)
     batch = batch.to(run.device)
     # A gradient of a gradient underflows in bfloat16: second-order methods stay in float32.
     mixed = run.device.type == "cuda" and not method.second_order
     with torch.autocast(run.device.type, torch.bfloat16, enabled=mixed):
-        student = forward(model, batch, stage.needs)
+        student = forward(model, batch, stage.needs, method.depth)
     return stage.loss(student.float() if mixed else student, teacher, batch, progress)
 
 

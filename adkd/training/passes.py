@@ -19,16 +19,17 @@ from adkd.contract import Batch, Pass
 from adkd.errors import RunError
 
 
-def forward(model: nn.Module, batch: Batch, needs: frozenset[str]) -> Pass:
+def forward(model: nn.Module, batch: Batch, needs: frozenset[str], depth: int = 0) -> Pass:
     """The model's pass over a batch.
 
     Args:
         model: a sequence classifier whose encoder has ``embeddings`` and ``encoder.layer`` (the BERT family).
         batch: on the model's device.
         needs: names of ``adkd.outline.OUTPUTS`` to keep. Logits always are. A model does not know its own token maps:
-            asked for them, it keeps what they are made of, the embeddings and ``logits_from``.
+            asked for them, it keeps what they are made of, the states and ``logits_from``.
+        depth: 0-based encoder layer whose input is kept as ``states`` and taken by ``logits_from``.
     """
-    outputs: dict[str, list[Tensor]] = {"embeddings": [], "hidden": [], "query": [], "key": []}
+    outputs: dict[str, list[Tensor]] = {"embeddings": [], "states": [], "hidden": [], "query": [], "key": []}
 
     def keep(name: str) -> Callable:
         def hook(module: nn.Module, inputs: tuple, output: Tensor | tuple) -> None:
@@ -38,8 +39,10 @@ def forward(model: nn.Module, batch: Batch, needs: frozenset[str]) -> Pass:
 
     def hooks() -> Iterator[RemovableHandle]:
         base = model.base_model
-        if needs & {"embeddings", "token_maps"}:
+        if "embeddings" in needs:
             yield base.embeddings.register_forward_hook(keep("embeddings"))
+        if "token_maps" in needs:
+            yield before(model, depth).register_forward_hook(keep("states"))
         for layer in base.encoder.layer:
             if needs & {"hidden", "cls"}:
                 yield layer.register_forward_hook(keep("hidden"))
@@ -60,18 +63,25 @@ def forward(model: nn.Module, batch: Batch, needs: frozenset[str]) -> Pass:
         attentions=tuple(attention_scores(q, k, heads) for q, k in zip(outputs["query"], outputs["key"], strict=True))
         if "attentions" in needs
         else None,
-        logits_from=lambda embeddings: logits_from(model, batch, embeddings),
+        states=_only(outputs["states"]),
+        logits_from=lambda states: logits_from(model, batch, states, depth),
     )
 
 
-def logits_from(model: nn.Module, batch: Batch, embeddings: Tensor) -> Tensor:
-    """Logits [B, C] of the model with these embeddings [B, L, H] in place of its own."""
+def logits_from(model: nn.Module, batch: Batch, states: Tensor, depth: int = 0) -> Tensor:
+    """Logits [B, C] of the model with these states [B, L, H] in place of what its layer ``depth`` would read."""
 
-    def replace(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
-        return embeddings
+    def replace(module: nn.Module, inputs: tuple, output: Tensor | tuple) -> Tensor | tuple:
+        return (states, *output[1:]) if isinstance(output, tuple) else states
 
-    with attached([model.base_model.embeddings.register_forward_hook(replace)]):
+    with attached([before(model, depth).register_forward_hook(replace)]):
         return logits_of(model, batch)
+
+
+def before(model: nn.Module, depth: int) -> nn.Module:
+    """The module whose output the encoder layer ``depth`` reads: another layer, or the embedding block."""
+    base = model.base_model
+    return base.encoder.layer[depth - 1] if depth else base.embeddings
 
 
 def logits_of(model: nn.Module, batch: Batch, *, whole_last_layer: bool = False) -> Tensor:
@@ -127,5 +137,5 @@ def attached(handles: Iterator[RemovableHandle] | list[RemovableHandle]) -> Iter
 
 def _only(outputs: list[Tensor]) -> Tensor | None:
     if len(outputs) > 1:
-        raise RunError(f"the embedding block ran {len(outputs)} times in one pass; this encoder is not supported")
+        raise RunError(f"one block ran {len(outputs)} times in one pass; this encoder is not supported")
     return outputs[0] if outputs else None

@@ -20,6 +20,7 @@ from adkd.data.tasks import task as task_named
 from adkd.files import new_directory, read_json, write_json
 from adkd.settings import Training
 from adkd.training import runtime
+from adkd.training.flops import training_flops
 from adkd.training.loop import Fit, fit
 from adkd.training.passes import logits_of
 from adkd.training.progress import track
@@ -50,7 +51,9 @@ class Watch:
 
     def __init__(self, task: Task, data: Path, selection: str, device: torch.device):
         self.task, self.device = task, device
-        self.examples = {split: Examples.load(data, split) for split in selection_splits(task, selection)}
+        there = read_json(data / "data.json")["rows"]
+        splits = [split for split in selection_splits(task, selection) if split in there]
+        self.examples = {split: Examples.load(data, split) for split in splits}
         self.logits: list[dict[str, np.ndarray]] = []
 
     def __call__(self, model: nn.Module) -> float:
@@ -109,6 +112,7 @@ def train_and_write(
     scored = [record for record in history if record["score"] is not None]
     kept = max(i for i, record in enumerate(scored) if record["kept"])
     seconds = time.perf_counter() - began
+    about = runtime.provenance(device)  # before anything else takes memory
     with new_directory(out) as folder:
         splits = {split: watch.logits[kept].get(split) for split in spec["evaluate"]}
         scores = write_predictions(folder / "predictions", model, task, data, splits, device)
@@ -127,7 +131,8 @@ def train_and_write(
                 "train_rows": len(run.examples),
                 "parameters": sum(p.numel() for p in model.parameters()),
                 "data_fingerprint": read_json(data / "data.json")["fingerprint"],
-                **runtime.provenance(device),
+                "flops": training_flops(model, method, run),
+                **about,
             },
         )
     for split, values in scores.items():

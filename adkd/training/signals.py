@@ -22,7 +22,7 @@ from adkd.contract import Batch, Pass
 from adkd.data.batches import Examples, by_length
 from adkd.errors import InputError
 from adkd.files import new_directory, read_json, sha256, write_json
-from adkd.outline import STORED
+from adkd.outline import STORED, TokenMap
 from adkd.training import runtime
 from adkd.training.models import load_classifier
 from adkd.training.passes import forward
@@ -38,7 +38,7 @@ def compute(spec: dict[str, Any], out: Path) -> None:
     """The stage: compute one signal of one teacher over the train set and store it in ``out``.
 
     Args:
-        spec: ``signal`` (kind, and for token maps top_k and steps), ``inputs`` (data, teacher), device, threads.
+        spec: ``signal`` (kind, and for token maps how they are made), ``inputs`` (data, teacher), device, threads.
     """
     device = runtime.start(spec)
     data, teacher = Path(spec["inputs"]["data"]), Path(spec["inputs"]["teacher"])
@@ -73,13 +73,12 @@ def one_batch(model: nn.Module, batch: Batch, signal: dict[str, Any]) -> Tensor:
     """One signal [B, ...] for a batch, as a live teacher gives it."""
     kind = signal["kind"]
     if kind == "token_maps":
+        how = TokenMap(**{key: value for key, value in signal.items() if key != "kind"})
         with torch.no_grad():
-            found = forward(model, batch, frozenset({"embeddings"}))
+            found = forward(model, batch, frozenset({kind}), how.depth(model.config.num_hidden_layers))
         with torch.enable_grad():
-            embeddings = found.embeddings.requires_grad_()
-            return token_maps(
-                found.logits_from, embeddings, batch.mask, steps=signal["steps"], top_k=signal["top_k"]
-            ).detach()
+            states = found.states.requires_grad_()
+            return token_maps(found.logits_from, states, batch.mask, steps=how.steps, top_k=how.top_k).detach()
     with torch.no_grad():
         return getattr(forward(model, batch, frozenset({kind})), kind)
 

@@ -15,6 +15,7 @@ from adkd.files import write_json
 Tree = Callable[..., Path]
 
 EXAMPLES = 60
+COSTS = {"seconds": 12.5, "peak_memory_bytes": 3 * 2**29, "flops": 4 * 10**12, "parameters": 11_000_000}
 SCORES = {
     "accuracy": accuracy_score,
     "f1": f1_score,
@@ -67,7 +68,7 @@ def tree(tmp_path: Path) -> Tree:
                 table.to_parquet(path, index=False)
                 if split not in one.hidden:
                     found[split] = score(one, table)
-            write_json(results / place / "metrics.json", {"spec": spec, "scores": found})
+            write_json(results / place / "metrics.json", {"spec": spec, "scores": found} | COSTS)
             return f"results/{place}"
 
         teachers = [
@@ -91,11 +92,15 @@ def tree(tmp_path: Path) -> Tree:
         grid = {
             "tasks": list(tasks),
             "methods": list(skill),
+            "labels": {method: method for method in skill},
             "seeds": list(seeds),
             "reference": "adkd",
             "score": ["validation"],
             "selection": "dev",
             "source": "embedded",
+            "teacher_model": "minilm_l6",
+            "student": {"from_teacher_layers": [0, 1, 4]},
+            "absent": {},
             "notes": ["A note of the plan."],
             "runs": runs,
             "teachers": teachers,

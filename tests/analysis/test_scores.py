@@ -4,13 +4,16 @@ import pytest
 from adkd.analysis.scores import collect
 from adkd.errors import InputError
 from adkd.files import read_json, write_json
+from tests.analysis.conftest import COSTS
 
 
 def test_one_row_per_run_split_and_metric(tree):
     results = tree(tasks=("mnli", "mrpc"), skipped=(("finetune", "mnli"),))
     collect(results / "plan/grid.json", results / "scores.csv")
     table = pd.read_csv(results / "scores.csv")
-    assert list(table.columns) == ["method", "task", "seed", "split", "metric", "value"]
+    costs = ["seconds", "peak_memory_bytes", "flops", "parameters"]
+    assert list(table.columns) == ["method", "task", "seed", "split", "metric", "value", *costs]
+    assert set(table["flops"]) == {COSTS["flops"]}
     assert not table.duplicated(["method", "task", "seed", "split", "metric"]).any()
     # mnli: 2 methods x 3 seeds + teacher on 2 splits; mrpc: 3 x 3 + teacher with 2 metrics
     assert len(table) == 7 * 2 + 10 * 2
@@ -71,4 +74,4 @@ def test_an_undefined_score_is_a_blank(tree):
     path = results / "students/adkd/stsb/seed-1/metrics.json"
     write_json(path, read_json(path) | {"scores": {"validation": {"spearmanr": None, "pearsonr": 0.5}}})
     collect(results / "plan/grid.json", results / "scores.csv")
-    assert "adkd,stsb,1,validation,spearmanr,\n" in (results / "scores.csv").read_text()
+    assert "adkd,stsb,1,validation,spearmanr,,12.5," in (results / "scores.csv").read_text()

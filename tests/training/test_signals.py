@@ -14,7 +14,7 @@ KINDS = [
     {"kind": "logits"},
     {"kind": "cls"},
     {"kind": "token_maps", "top_k": None, "steps": 1},
-    {"kind": "token_maps", "top_k": 5, "steps": 3},
+    {"kind": "token_maps", "top_k": 5, "steps": 3, "layer": 1.0},
 ]
 
 

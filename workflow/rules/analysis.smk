@@ -8,7 +8,7 @@ localrules:
 
 rule scores:
     input:
-        GRID.metrics(),
+        PLAN.metrics(),
         "results/plan/scores.json",
         grid="results/plan/grid.json",
     output:
@@ -38,6 +38,10 @@ rule tables:
             caption="../report/significance.rst",
             category="Significance",
         ),
+        "results/tables/published.csv",
+        report("results/tables/published.md", caption="../report/published.rst", category="Published"),
+        "results/tables/published.tex",
+        "results/tables/published.txt",
     log:
         "results/logs/tables.log",
     conda:

@@ -17,7 +17,7 @@ os.environ.update(
 
 try:
     config = plan.validate(config)
-    GRID = plan.write(config) if workflow.is_main_process else plan.build(config)
+    PLAN = plan.write(config) if workflow.is_main_process else plan.build(config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -32,23 +32,30 @@ if (
     workflow.register_resource("gpu", len(devices.visible()) * config["jobs_per_gpu"])
 
 
-def upstream(result):
-    """An input function: the files that a result, given with wildcards, is made from."""
+def planned(find):
+    """An input function: files that the plan names; what it does not know is an error of the workflow."""
 
     def files(wildcards):
         try:
-            return GRID.upstream(result.format(**wildcards))
+            return find(wildcards)
         except InputError as error:
             raise WorkflowError(str(error)) from None
 
     return files
 
 
+def upstream(result):
+    """An input function: the files that a result, given with wildcards, is made from."""
+    return planned(lambda wildcards: PLAN.upstream(result.format(**wildcards)))
+
+
 GPUS = 0 if config["device"] == "cpu" else 1
 
 
 wildcard_constraints:
-    method="[a-z0-9_]+",
+    method=r"[a-z0-9_]+(\+[\w.=-]+)*",
     task="[a-z0-9_]+",
     seed=r"\d+|shared",
-    signal="logits|cls|maps-[a-z0-9]+-[0-9]+",
+    signal=r"logits|cls|maps-[a-z0-9]+-[0-9]+(-layer-[0-9.]+)?",
+    model="(students|teachers)/.+",
+    ablation="[a-z0-9_]+",

@@ -1,0 +1,51 @@
+"""Ablations: what happens when one setting of a method is varied."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from adkd.analysis.grid import Grid
+from adkd.analysis.main_table import METRICS
+from adkd.analysis.report_page.sortable import Row, Sortable, Value, mean_sd
+from adkd.files import read_json
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One of them."""
+
+    name: str
+    title: str
+    curve: str
+    """Its figure as a data URI; empty if there is none."""
+    table: Sortable
+
+
+def ablations(grid: Grid, results: Path) -> list[Ablation]:
+    """Every ``results/ablations/NAME`` that has its table, by name."""
+    paths = sorted((results / "ablations").glob("*/tables/main.csv"))
+    return [_ablation(grid, results, path) for path in paths]
+
+
+def _ablation(grid: Grid, results: Path, path: Path) -> Ablation:
+    name = path.parents[1].name
+    plan, curve = results / "plan/ablations" / f"{name}.json", path.parents[1] / "figures/curve.png"
+    title = read_json(plan).get("title", name) if plan.is_file() else name
+    image = f"data:image/png;base64,{base64.b64encode(curve.read_bytes()).decode()}" if curve.is_file() else ""
+    titles = {column.name: column.title for role in grid.roles for column in grid.columns(role)}
+    rows = [
+        Row(
+            [
+                Value(row.method),
+                Value(titles.get(row.task, row.task)),
+                Value(METRICS.get(row.metric, row.metric)),
+                mean_sd(row.mean, row.sd, scale=100),
+                Value(str(row.n), row.n),
+            ]
+        )
+        for row in pd.read_csv(path).itertuples()
+    ]
+    header = ["setting", "task", "metric", "score (mean ± sd)", "n"]
+    return Ablation(name, title, image, Sortable(f"{title}: every score in points (×100)", header, rows))

@@ -1,0 +1,156 @@
+"""Rationale fidelity: the measures per task as tables, and the score drawn against it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from adkd.analysis import stats
+from adkd.analysis.grid import TEACHER, Grid
+from adkd.analysis.layout import DASH
+from adkd.analysis.main_table import METRICS
+from adkd.analysis.report_page.plots import Axis, Label, Mark, axis, labels, marks
+from adkd.analysis.report_page.sortable import Row, Sortable, Value, kind_of, mean_sd, minus
+from adkd.data.tasks import task
+
+MEASURES = {
+    "rank_correlation": "rank correlation",
+    "magnitude_correlation": "magnitude correlation",
+    "top_k_overlap": "top-K overlap",
+    "agreement": "same answer",
+    "comprehensiveness": "comprehen\u00adsiveness",
+    "sufficiency": "sufficiency",
+    "completeness_error": "completeness error",
+}
+"""Measure -> heading, in the order of the columns."""
+YARDSTICKS = {
+    "top_k_overlap": ("by chance", "top_k_overlap_chance"),
+    "comprehensiveness": ("random order", "comprehensiveness_random"),
+    "sufficiency": ("random order", "sufficiency_random"),
+}
+"""Measure -> what stands below it, and the measure that holds it."""
+AXIS = "rank_correlation"
+WIDTH, HEIGHT = 340, 270
+LEFT, RIGHT, TOP, BOTTOM = 38, 12, 12, 40
+"""Room around a scatter plot, pixels."""
+
+
+def fidelity_tables(grid: Grid, fidelity: pd.DataFrame) -> list[Sortable]:
+    """One table per task, methods as rows; ``fidelity`` as in ``fidelity.csv``."""
+    tables = []
+    for name in grid.tasks:
+        rows = fidelity[fidelity["task"] == name]
+        if rows.empty:
+            continue
+        measures = [measure for measure in MEASURES if measure in set(rows["measure"])]
+        found = {(row.method, row.measure): row for row in rows.itertuples()}
+        n = {row.method: int(row.n) for row in rows.itertuples()}
+        methods = [method for method in (TEACHER, *grid.methods) if method in n]
+        lines = [
+            Row(
+                [Value(method), Value(str(n[method]), n[method]), *(_cell(found, method, m) for m in measures)],
+                kind_of(grid, method),
+            )
+            for method in methods
+        ]
+        splits, counts = (", ".join(map(str, dict.fromkeys(rows[key]))) for key in ("split", "rows"))
+        caption = f"{task(name).title}: {counts} examples of {splits}, mean ± sd over n seeds"
+        tables.append(Sortable(caption, ["method", "n", *(MEASURES[measure] for measure in measures)], lines))
+    return tables
+
+
+def _cell(found: Mapping[tuple[str, str], Any], method: str, measure: str) -> Value:
+    row = found.get((method, measure))
+    if row is None or row.mean != row.mean:
+        return Value(DASH)
+    value = mean_sd(row.mean, row.sd, digits=3 if measure == "completeness_error" else 2)
+    words, yardstick = YARDSTICKS.get(measure, ("", ""))
+    beside = found.get((method, yardstick))
+    return value if beside is None else replace(value, below=minus(f"{words} {beside.mean:.2f}"))
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method in a scatter plot; places in pixels."""
+
+    method: str
+    mark: Mark
+    x: float
+    y: float
+    across: tuple[float, float]
+    """Ends of the interval, twice the same place where there is none."""
+    up: tuple[float, float]
+    label: Label
+    said: str
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """One panel."""
+
+    title: str
+    x_axis: Axis
+    y_axis: Axis
+    y_title: str
+    points: list[Point]
+    width = WIDTH
+    height = HEIGHT
+    left = LEFT
+    right = WIDTH - RIGHT
+    top = TOP
+    bottom = HEIGHT - BOTTOM
+
+
+def scatters(grid: Grid, main: pd.DataFrame, fidelity: pd.DataFrame) -> list[Scatter]:
+    """One panel per task: score in points (up) against rank correlation with the teacher (across), 95 % t intervals."""
+    panels, looks = [], marks(grid)
+    for column in grid.columns(grid.roles[0]):
+        rows = fidelity[(fidelity["task"] == column.name) & (fidelity["measure"] == AXIS) & fidelity["mean"].notna()]
+        scored = main[(main["task"] == column.name) & (main["split"] == column.split) & main["mean"].notna()]
+        scores = {row.method: row for row in scored.itertuples()}
+        pairs = [
+            (row.method, _span(row, 1), _span(scores[row.method], 100))
+            for row in rows.itertuples()
+            if row.method in scores
+        ]
+        if pairs:
+            y_title = f"{METRICS.get(column.metric, column.metric)} (×100)"
+            panels.append(_scatter(column.title, y_title, pairs, looks))
+    return panels
+
+
+Span = tuple[float, float, float]
+"""Low end, mean, high end."""
+
+
+def _span(row: object, scale: float) -> Span:
+    interval = stats.t_interval(row.mean, row.sd**2 / row.n, row.n - 1, "t") if row.n > 1 else stats.Interval()
+    ends = (interval.low, row.mean, interval.high) if interval.name else (row.mean,) * 3
+    return tuple(scale * value for value in ends)
+
+
+def _scatter(title: str, y_title: str, pairs: list[tuple[str, Span, Span]], looks: dict[str, Mark]) -> Scatter:
+    x_axis, y_axis = (axis(value for pair in pairs for value in pair[which]) for which in (1, 2))
+
+    def across(value: float) -> float:
+        return round(LEFT + x_axis.place(value) * (WIDTH - RIGHT - LEFT), 1)
+
+    def up(value: float) -> float:
+        return round(HEIGHT - BOTTOM - y_axis.place(value) * (HEIGHT - BOTTOM - TOP), 1)
+
+    places = [(across(x[1]), up(y[1])) for _, x, y in pairs]
+    names = labels(places, [method for method, _, _ in pairs], WIDTH, HEIGHT - BOTTOM)
+    points = [
+        Point(
+            method,
+            looks[method],
+            *place,
+            (across(x[0]), across(x[2])),
+            (up(y[0]), up(y[2])),
+            label,
+            f"{method}: rank correlation {x[1]:.3f}, score {y[1]:.1f}",
+        )
+        for (method, x, y), place, label in zip(pairs, places, names, strict=True)
+    ]
+    return Scatter(title, x_axis, y_axis, y_title, points)

@@ -1,0 +1,98 @@
+"""Floating-point operations of a training run: counted for a few small batches, then added up over the batches it had.
+
+Matrix products are what is counted, a multiplication and an addition as two. How many a step takes, forward and back,
+is a polynomial in the number B of its examples and their padded length L, of degree 2 at most in each: attention goes
+with L^2, all the rest of an encoder with L, a loss over pairs of examples with B^2. Three counts along each are enough
+to know it everywhere, in whole numbers. Attention is counted as products of matrices, whichever kernel computes it. A
+live teacher's passes count; stored signals cost nothing here, for they are their teacher's, and neither does the
+scoring after an epoch.
+"""
+
+import copy
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop, sdpa_flop
+
+from adkd.contract import Batch, Method, Stage
+from adkd.data.batches import Examples, shuffled
+from adkd.training import kernels
+from adkd.training.loop import Fit, batch_terms
+from adkd.training.seeds import generator
+from adkd.training.signals import Teacher
+
+ROWS = (2, 3, 4)
+LENGTHS = (2, 3, 4)
+_FUSED_ON_A_CPU = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: sdpa_flop,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: sdpa_backward_flop,
+}
+"""Kernels that PyTorch's counter passes over."""
+
+
+def counted(call: Callable[[], object]) -> int:
+    """Operations of a call, as its own kernels do them."""
+    with FlopCounterMode(display=False, custom_mapping=_FUSED_ON_A_CPU) as counter:
+        call()
+    return counter.get_total_flops()
+
+
+def training_flops(model: nn.Module, method: Method, run: Fit) -> int:
+    """Operations of all steps of all stages of a run. Works on copies: the run itself is not touched."""
+    model, method = copy.deepcopy(model).train(), copy.deepcopy(method).train()
+    live = copy.deepcopy(run.teacher.live)
+    for network in filter(None, (model, live)):
+        network.set_attn_implementation(kernels.TWICE_DIFFERENTIABLE)
+    run = replace(run, teacher=Teacher(run.teacher.stored, live))
+    with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
+        return sum(_stage(model, method, stage, run) for stage in method.stages())
+
+
+def _stage(model: nn.Module, method: Method, stage: Stage, run: Fit) -> int:
+    counts = [[step_flops(model, method, stage, run, rows, length) for length in LENGTHS] for rows in ROWS]
+
+    def flops(rows: int, length: int) -> int:
+        at_length = [continued(of_rows, length - LENGTHS[0]) for of_rows in counts]
+        return continued(at_length, rows - ROWS[0])
+
+    return sum(steps * flops(*size) for size, steps in batches(stage, run).items())
+
+
+def continued(values: list[int], x: int) -> int:
+    """The value at ``x`` of the polynomial of degree 2 that is ``values`` at 0, 1 and 2 (Newton's differences)."""
+    first, second, third = values
+    return first + x * (second - first) + x * (x - 1) // 2 * (third - 2 * second + first)
+
+
+def step_flops(model: nn.Module, method: Method, stage: Stage, run: Fit, rows: int, length: int) -> int:
+    """Operations of one step, forward and back, on ``rows`` examples of ``length`` tokens; leaves no gradient."""
+
+    def step() -> None:
+        terms = batch_terms(model, method, stage, run, _batch(run.examples, rows, length), 0.0)
+        sum(weight * value for weight, value in terms.values()).backward()
+
+    flops = counted(step)
+    for module in (model, method):
+        module.zero_grad(set_to_none=True)
+    return flops
+
+
+def batches(stage: Stage, run: Fit) -> Counter[tuple[int, int]]:
+    """(examples, padded length) of a batch -> how many such batches a stage goes through."""
+    training = replace(run.training, **stage.training)
+    order = generator(run.task, run.seed, "order")  # as the loop does it, so that the batches are the same
+    return Counter(
+        (len(rows), int(run.examples.lengths[rows].max()))
+        for _ in range(training.epochs)
+        for rows in shuffled(run.examples.lengths, training.batch_size, order)
+    )
+
+
+def _batch(examples: Examples, rows: int, length: int) -> Batch:
+    """The first examples with token number 1 at every place: how much there is to compute does not depend on it."""
+    first = torch.arange(rows) % len(examples)
+    ids = torch.ones(rows, length, dtype=torch.int64)
+    return Batch(ids, torch.zeros_like(ids), torch.ones_like(ids), examples.labels[first], first)

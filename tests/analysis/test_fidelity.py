@@ -1,0 +1,313 @@
+"""Fidelity of explanations that are written as real files: known relations between teacher and student."""
+
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.text import Text
+from scipy.stats import spearmanr
+
+from adkd.analysis import fidelity, fidelity_figure
+from adkd.analysis.explanations import top_overlap, top_size
+from adkd.analysis.grid import read_grid
+from adkd.analysis.scores import collect as collect_scores
+from adkd.errors import InputError
+from adkd.files import read_json, write_json
+
+FAITHFULNESS = ("comprehensiveness", "sufficiency", "comprehensiveness_random", "sufficiency_random")
+
+
+def example(idx, outputs, rng, length=None):
+    """A row of ``examples.parquet`` with random maps; first and last token are special."""
+    length = length or int(rng.integers(6, 20)) + 2
+    return {
+        "idx": idx,
+        "special": [True] + [False] * (length - 2) + [True],
+        "logits": rng.normal(size=outputs),
+        "contributions": rng.normal(size=(outputs, length)),
+        "magnitudes": rng.random((outputs, length)),
+    } | {name: rng.random() for name in FAITHFULNESS}
+
+
+def examples(outputs, rng, count=25):
+    return [example(idx, outputs, rng) for idx in range(count)]
+
+
+def with_maps(rows, change, names=("contributions", "magnitudes")):
+    """The same examples, their maps ``[C, L]`` changed."""
+    return [row | {name: change(row[name]) for name in names} for row in rows]
+
+
+def write_explanation(results, place, rows):
+    plain = [{name: np.asarray(value).tolist() for name, value in row.items()} for row in rows]
+    out = results / "explanations" / place
+    out.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(plain), out / "examples.parquet")
+    role = place.split("/")[0].removesuffix("s")
+    spec = {"split": "validation", "steps": 16, "bins": [0.1, 0.5], "task": place.split("/")[-2]}
+    spec |= {"inputs": {role: f"results/{place}"}}
+    write_json(results / "plan/explanations" / f"{place}.json", spec)
+    error = {"absolute": {"median": 0.5}, "relative": {"median": 0.25}}
+    report = {"spec": spec, "completeness_error": error, "data_fingerprint": "d"}
+    write_json(out / "explanation.json", report)
+
+
+def place_of(entry):
+    return entry["result"].removeprefix("results/")
+
+
+@pytest.fixture
+def explained(tree):
+    """Writes a tree whose every run is explained: ``rows(method, task, teacher's rows, rng)`` says how."""
+
+    def make(rows=lambda method, task, teacher, rng: teacher, **options) -> Path:
+        results, rng = tree(**({"tasks": ("rte",)} | options)), np.random.default_rng(5)
+        grid = read_json(results / "plan/grid.json")
+        teachers = {}
+        for entry in grid["teachers"]:
+            outputs = 1 if entry["task"] == "stsb" else 2
+            teachers[entry["task"], str(entry["seed"])] = examples(outputs, rng)
+            write_explanation(results, place_of(entry), teachers[entry["task"], str(entry["seed"])])
+        for entry in grid["runs"]:
+            task, seed = entry["task"], str(entry["seed"])
+            teacher = teachers.get((task, seed)) or teachers[task, "shared"]
+            write_explanation(results, place_of(entry), rows(entry["method"], task, teacher, rng))
+        for entry in grid["runs"] + grid["teachers"]:
+            entry["explanation"] = f"results/explanations/{place_of(entry)}"
+        write_json(results / "plan/grid.json", grid)
+        return results
+
+    return make
+
+
+def collected(results):
+    fidelity.collect(results / "plan/grid.json", results / "fidelity.csv")
+    return pd.read_csv(results / "fidelity.csv", dtype={"seed": str})
+
+
+def values(table, method="adkd", **more):
+    rows = table[table["method"] == method]
+    for name, value in more.items():
+        rows = rows[rows[name] == value]
+    return rows.groupby("measure")["value"].mean()
+
+
+@pytest.mark.parametrize("task", ["rte", "stsb"])
+def test_a_student_that_is_its_teacher_agrees_in_all_and_a_reversed_one_in_nothing(explained, task):
+    def rows(method, task, teacher, rng):
+        return teacher if method == "adkd" else with_maps(teacher, lambda values: -values)
+
+    table = collected(explained(rows, tasks=(task,)))
+    measures = ["rank_correlation", "magnitude_correlation", "top_k_overlap", "agreement"]
+    np.testing.assert_allclose(values(table)[measures], 1)
+    reversed_ = values(table, "finetune")
+    np.testing.assert_allclose(reversed_[measures[:2]], -1)
+    assert reversed_["top_k_overlap"] == (1 if task == "stsb" else 0), "regression ranks by size"
+    assert list(table.columns) == ["method", "task", "seed", "split", "measure", "value", "rows"]
+    assert not table.duplicated(["method", "task", "seed", "measure"]).any()
+    own = values(table, "teacher")
+    assert set(own.index) == {*FAITHFULNESS, "completeness_error"}
+    assert own["completeness_error"] == 0.25
+
+
+def test_the_top_is_a_fifth_rounded_up_of_the_largest():
+    a, b = np.array([5.0, 4, 3, 2, 1, 0]), np.array([5.0, 0, 1, 2, 3, 4])
+    assert top_overlap(a, b) == 0.5
+    assert top_overlap(a[:5], b[:5]) == 1
+    assert [top_size(length) for length in (1, 5, 6, 10, 11)] == [1, 1, 2, 2, 3]
+
+
+def test_random_maps_overlap_as_chance_says_and_correlate_with_nothing(explained):
+    def rows(method, task, teacher, rng):
+        return with_maps(teacher, lambda values: rng.permuted(values, axis=1))
+
+    table = collected(explained(rows, seeds=tuple(range(1, 21)), skill={"adkd": 1.5}))
+    found = values(table)
+    assert found["top_k_overlap"] == pytest.approx(found["top_k_overlap_chance"], abs=0.04)
+    assert found["rank_correlation"] == pytest.approx(0, abs=0.04)
+    assert 0.2 <= found["top_k_overlap_chance"] <= 0.34, "a fifth, rounded up"
+
+
+def test_both_are_asked_about_the_teachers_class_and_special_tokens_are_not(explained):
+    def rows(method, task, teacher, rng):
+        changed = []
+        for row in teacher:
+            predicted = int(np.argmax(row["logits"]))
+            maps = rng.normal(size=row["contributions"].shape)
+            maps[predicted, 1:-1] = row["contributions"][predicted, 1:-1]
+            changed.append(row | {"logits": -row["logits"], "contributions": maps})
+        return changed
+
+    found = values(collected(explained(rows)))
+    assert found["rank_correlation"] == pytest.approx(1)
+    assert found["top_k_overlap"] == 1
+    assert found["agreement"] == 0, "the student's own class is the other one"
+
+
+def test_rank_correlation_is_the_mean_of_spearmans(explained):
+    results = explained(lambda method, task, teacher, rng: with_maps(teacher, lambda v: v + rng.normal(size=v.shape)))
+    found = values(collected(results), seed="2")["rank_correlation"]
+    teacher, student = (
+        pq.read_table(results / "explanations" / place / "examples.parquet").to_pylist()
+        for place in ("teachers/rte/seed-shared", "students/adkd/rte/seed-2")
+    )
+    each = [
+        spearmanr(*(one["contributions"][int(np.argmax(a["logits"]))][1:-1] for one in (a, b))).statistic
+        for a, b in zip(teacher, student, strict=True)
+    ]
+    assert found == pytest.approx(np.mean(each))
+
+
+def test_examples_without_a_correlation_are_left_out_and_counted(explained):
+    results = explained(seeds=(1,))
+    rng = np.random.default_rng(2)
+    short, flat = example(0, 2, rng, length=3), example(1, 2, rng)
+    flat["contributions"] = np.ones_like(flat["contributions"])
+    bare = example(2, 2, rng, length=2) | dict.fromkeys(FAITHFULNESS, np.nan)
+    rows = [short, flat, bare, *(example(idx, 2, rng) for idx in range(3, 10))]
+    write_explanation(results, "teachers/rte/seed-shared", rows)
+    for method in ("adkd", "finetune", "vanilla_kd"):
+        write_explanation(results, f"students/{method}/rte/seed-1", rows)
+    table = collected(results)
+    counts = table[table["method"] == "adkd"].set_index("measure")["rows"]
+    assert counts["rank_correlation"] == counts["top_k_overlap"] == 7
+    assert counts["magnitude_correlation"] == 8
+    assert counts["comprehensiveness"] == 9
+    assert counts["agreement"] == 10
+    assert values(table)["rank_correlation"] == pytest.approx(1)
+    fidelity.write(results / "plan/grid.json", results / "fidelity.csv", results / "tables")
+    assert "leaves out up to 3" in (results / "tables/fidelity.md").read_text()
+
+
+def test_every_student_has_the_teacher_of_its_seed(explained, tree):
+    results = tree(tasks=("rte",), seeds=(1, 2))
+    grid, rng = read_json(results / "plan/grid.json"), np.random.default_rng(4)
+    both = {seed: examples(2, rng) for seed in (1, 2)}
+    grid["teachers"] = [{"task": "rte", "seed": seed, "result": f"results/teachers/rte/seed-{seed}"} for seed in both]
+    for entry in grid["teachers"] + grid["runs"]:
+        entry["explanation"] = f"results/explanations/{place_of(entry)}"
+        write_explanation(results, place_of(entry), both[entry["seed"]])
+    write_json(results / "plan/grid.json", grid)
+    table = collected(results)
+    np.testing.assert_allclose(table[table["measure"] == "rank_correlation"]["value"], 1)
+
+
+def test_a_missing_explanation_is_named_with_the_command_and_nothing_is_written(explained):
+    results = explained()
+    (results / "explanations/students/adkd/rte/seed-2/explanation.json").unlink()
+    with pytest.raises(InputError, match=r"seed-2/explanation\.json is missing \(1 of 10 .*adkd explain .*plan/expl"):
+        collected(results)
+    assert not list(results.glob("*fidelity*"))
+
+
+@pytest.mark.parametrize("whose", ["teachers/rte/seed-shared", "students/adkd/rte/seed-2"])
+def test_an_explanation_of_another_spec_or_of_other_examples_is_refused(explained, whose):
+    results = explained()
+    path = results / "explanations" / whose / "explanation.json"
+    report = read_json(path)
+    write_json(path, report | {"spec": report["spec"] | {"steps": 8}})
+    with pytest.raises(InputError, match=rf"steps was 8, the plan says 16; .*adkd explain .*{whose}\.json"):
+        collected(results)
+    write_json(path, report | {"data_fingerprint": "other"})
+    with pytest.raises(InputError, match="other examples"):
+        collected(results)
+    write_json(path, report)
+    write_explanation(results, whose, examples(2, np.random.default_rng(1), count=24))
+    with pytest.raises(InputError, match="other examples"):
+        collected(results)
+
+
+def test_a_plan_without_explanations_has_no_fidelity(tree):
+    with pytest.raises(InputError, match="without a teacher"):
+        collected(tree())
+
+
+def noisy(method, task, teacher, rng):
+    """adkd keeps most of its teacher's maps, finetune a little."""
+    noise = {"adkd": 0.3}.get(method, 3.0)
+    return with_maps(teacher, lambda values: values + noise * rng.normal(size=values.shape))
+
+
+def everything(results):
+    grid = results / "plan/grid.json"
+    collect_scores(grid, results / "scores.csv")
+    table = collected(results)
+    fidelity.write(grid, results / "fidelity.csv", results / "tables")
+    fidelity_figure.write(grid, results / "scores.csv", results / "fidelity.csv", results / "figures")
+    files = [results / "fidelity.csv", *(results / "tables").iterdir(), *(results / "figures").iterdir()]
+    return table, {path.name: path.read_bytes() for path in files}
+
+
+def test_tables_are_the_mean_and_sd_over_seeds_and_are_rebuilt_byte_by_byte(explained):
+    results = explained(noisy, tasks=("rte", "stsb"), skipped=(("vanilla_kd", "stsb"),))
+    table, files = everything(results)
+    assert everything(results)[1] == files
+    assert {"fidelity.md", "fidelity.tex", "fidelity.txt", "fidelity.pdf", "fidelity.png"} <= set(files)
+    summary = pd.read_csv(results / "tables/fidelity.csv")
+    assert list(summary.columns) == ["method", "task", "measure", "mean", "sd", "n", "split", "rows"]
+    for row in summary.itertuples():
+        same = (table["method"] == row.method) & (table["task"] == row.task) & (table["measure"] == row.measure)
+        seeds = table[same]["value"]
+        assert row.n == len(seeds) == (1 if row.method == "teacher" else 3)
+        assert row.mean == pytest.approx(seeds.mean())
+        assert np.isnan(row.sd) if row.n == 1 else row.sd == pytest.approx(seeds.std(ddof=1))
+    text = files["fidelity.md"].decode()
+    assert "no star can appear" in text
+    assert r"\*" not in "".join(line for line in text.splitlines() if line.startswith("|"))
+    assert "nan" not in text
+    tests = pd.read_csv(results / "tables/fidelity_tests.csv")
+    assert list(tests["task"] + tests["method"]) == ["rtefinetune", "rtevanilla_kd", "stsbfinetune"]
+    assert (tests["family"] == 3).all()
+    assert tests["p_holm"].min() == pytest.approx(min(1, 3 * tests["p"].min()))
+    mean = summary.set_index(["method", "task", "measure"])["mean"]
+    expected = mean["finetune", "rte", "rank_correlation"] - mean["adkd", "rte", "rank_correlation"]
+    assert tests.iloc[0]["difference"] == pytest.approx(expected)
+
+
+def test_six_seeds_and_a_large_gap_give_a_star(explained):
+    options = {"skill": {"finetune": 1.0, "adkd": 1.5}, "seeds": (1, 2, 3, 4, 5, 6)}
+    results = explained(noisy, **options)
+    _, files = everything(results)
+    lines = files["fidelity.md"].decode().splitlines()
+    assert r"\*" in next(line for line in lines if line.startswith("| finetune"))
+    assert r"\*" not in next(line for line in lines if line.startswith("| adkd"))
+
+
+def test_one_seed_has_no_sd_and_no_test_and_an_undefined_measure_is_a_dash(explained):
+    def constant(method, task, teacher, rng):
+        return with_maps(teacher, np.ones_like) if method == "finetune" else noisy(method, task, teacher, rng)
+
+    results = explained(constant, seeds=(1,))
+    table, files = everything(results)
+    assert values(table, "finetune").isna()["rank_correlation"]
+    text = files["fidelity.md"].decode()
+    assert "One seed: no sd, no test." in text
+    assert "undefined in at least one run" in text
+    assert "±" not in next(line for line in text.splitlines() if line.startswith("| adkd"))
+    assert "nan" not in text
+
+
+def test_labels_of_the_figure_lie_neither_on_one_another_nor_outside(explained):
+    skill = dict.fromkeys(("one_method", "another_method", "vanilla_kd", "finetune", "pkd", "tinybert", "adkd"), 1.5)
+    results = explained(lambda method, task, teacher, rng: noisy("", task, teacher, rng), skill=skill)
+    table, _ = everything(results)
+    plan, scores = read_grid(results / "plan/grid.json"), pd.read_csv(results / "scores.csv", dtype={"seed": str})
+    figure = fidelity_figure.draw(plan, scores, table)
+    plt.close(figure)
+    axes = figure.axes[0]
+    boxes = {text.get_text(): Text.get_window_extent(text) for text in axes.texts}
+    assert set(boxes) == set(skill)
+    assert not [(a, b) for a, b in combinations(boxes, 2) if boxes[a].overlaps(boxes[b])]
+    assert all(axes.bbox.contains(*box.min) and axes.bbox.contains(*box.max) for box in boxes.values())
+
+
+def test_the_room_does_not_import_torch():
+    code = "import sys; from adkd.analysis import fidelity, fidelity_figure; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

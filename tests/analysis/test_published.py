@@ -1,0 +1,75 @@
+"""Published numbers are those of the file, ours are those of the runs, and what differs between the two is said."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adkd.analysis import published, tables
+from adkd.analysis.scores import collect
+from adkd.data.tasks import TASKS
+
+PAPER = {"source": "hub", "teacher_model": "bert_base", "student": {"model": "bert_l6_h768"}}
+
+
+def made(results):
+    """``published.csv`` and ``published.md`` of a tree."""
+    collect(results / "plan/grid.json", results / "scores.csv")
+    tables.write(results / "plan/grid.json", results / "scores.csv", results / "tables")
+    return pd.read_csv(results / "tables/published.csv"), (results / "tables/published.md").read_text()
+
+
+def test_the_published_averages_are_the_means_of_what_is_beside_them():
+    found = published.read()
+    for (source, model), rows in found.groupby(["source", "model"]):
+        values = rows.set_index("task")["value"]
+        if "average" in values:
+            tasks = values.drop(["average", "mnli_mm"], errors="ignore")
+            assert len(tasks) == 8, f"{model} of {source} lacks a task"
+            assert tasks.mean() == pytest.approx(values["average"], abs=0.06), f"{model} of {source}"
+
+
+def test_a_difference_is_ours_minus_theirs_by_the_published_metric(tree):
+    found, text = made(tree(tasks=("mrpc", "mnli"), **PAPER))
+    known = published.read().set_index(["source", "model", "task"])["value"]
+    for row in found[found["n"] > 0].itertuples():
+        assert row.published == known[row.source, row.method, row.task]
+        assert row.difference == pytest.approx(row.reproduced_mean - row.published)
+    metric = found.set_index(["source", "method", "task"])["metric"]
+    assert len({metric[key] for key in metric.index if key[2] == "mrpc"}) == 2, "F1 in one source, accuracy in another"
+    assert "not a reproduction" not in text
+
+
+def test_ours_are_the_scores_of_the_runs(tree):
+    results = tree(tasks=("mrpc",))
+    found, _ = made(results)
+    scores = pd.read_csv(results / "scores.csv")
+    for row in found[(found["n"] > 0) & (found["method"] != "teacher")].itertuples():
+        ours = scores[(scores["method"] == row.method) & (scores["metric"] == row.metric)]["value"]
+        assert row.reproduced_mean == pytest.approx(100 * ours.mean())
+        assert row.reproduced_sd == pytest.approx(100 * np.std(ours, ddof=1))
+        assert row.n == 3
+
+
+def test_an_average_needs_every_task_that_it_is_the_mean_of(tree):
+    some, _ = made(tree(tasks=("mrpc", "rte"), seeds=(1, 2)))
+    assert (some.loc[some["task"] == "average", "n"] == 0).all()
+    glue = tuple(task.name for task in TASKS.values() if task.glue and task.name != "wnli")
+    every, _ = made(tree(tasks=glue, seeds=(1, 2)))
+    adkd = every[every["method"] == "adkd"].set_index("task")
+    ours = adkd.drop(["average", "mnli_mm"])["reproduced_mean"].mean()
+    assert adkd.loc["average", "reproduced_mean"] == pytest.approx(ours)
+    assert adkd.loc["average", "n"] == 2
+
+
+def test_another_scale_and_the_status_of_the_source_are_said(tree):
+    found, text = made(tree(tasks=("mrpc",)))
+    assert "not a reproduction, another scale" in text
+    assert "the teacher is minilm_l6, not BERT-base" in text
+    for status in found.loc[found["n"] > 0, "status"].unique():
+        assert status in text
+
+
+def test_without_a_published_task_the_file_says_so(tree):
+    found, text = made(tree(tasks=("movies",)))
+    assert (found["n"] == 0).all()
+    assert published.NOTHING in text

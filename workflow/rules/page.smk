@@ -1,0 +1,28 @@
+# In:  all tables of the main grid, whatever explanations there are, and the ablations that were made
+# Out: results/report.html: all of it on one page
+localrules:
+    page,
+
+
+PAGE = f"{workflow.basedir}/adkd/analysis/report_page"
+
+
+rule page:
+    input:
+        "results/plan/report.json",
+        [f"{PAGE}/{name}" for name in ("page.html", "style.css", "page.js")],
+        rules.scores.output,
+        rules.tables.output,
+        rules.fidelity.output,
+        rules.cost.output,
+        # Those that were made; `snakemake ablations` makes them all.
+        [path for path in rules.ablations.input if os.path.exists(path)],
+        grid="results/plan/grid.json",
+    output:
+        "results/report.html",
+    log:
+        "results/logs/page.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        "adkd report {input.grid} > {log} 2>&1"
