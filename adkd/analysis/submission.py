@@ -1,0 +1,186 @@
+"""A submission to the GLUE server, made from stored test predictions: it alone can score the hidden test labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from adkd.analysis.glue_server import FILES, File, write_zip
+from adkd.analysis.grid import TEACHER, Column, Grid, Run, read_grid
+from adkd.analysis.layout import Cell, Table, markdown, plain
+from adkd.analysis.predictions import Predictions, read_predictions
+from adkd.data.metrics import official
+from adkd.data.tasks import task
+from adkd.errors import InputError, unknown
+from adkd.files import new_file, read_json
+
+SEEDS = ("best", "average")
+"""Per task the seed with the best dev score, or the mean over all seeds of probabilities (of values for regression)."""
+
+REAL_SOURCES = ("hub", "directory")
+"""Data sources whose test rows are the server's."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The runs of one method that answer for one task."""
+
+    runs: tuple[Run, ...]
+    source: str
+    score: float
+    """Main metric of the answers on the dev set, as a fraction; mean over the dev sets of a task that has two."""
+
+
+def write(grid: Path, method: str, out: Path, seeds: str = "best") -> str:
+    """Write a submission of one method's stored test predictions, and beside it a note on where each file is from.
+
+    Args:
+        grid: the plan, ``results/plan/grid.json``.
+        method: a method of the plan, or ``teacher``.
+        out: the zip; it holds the TSV files of ``FILES`` alone. The same predictions give the same bytes.
+        seeds: one of ``SEEDS``.
+
+    Returns:
+        The note, for a terminal.
+
+    Raises:
+        InputError: the plan lacks the method or a task, a run or its test predictions are missing, or their rows are
+            not those of GLUE's test set. Nothing is written then.
+    """
+    if seeds not in SEEDS:
+        raise unknown("choice of seeds", seeds, SEEDS)
+    if out.suffix != ".zip":
+        raise InputError(f"{out} is not the name of a zip file; the server takes NAME.zip")
+    plan = read_grid(grid)
+    runs = _runs(plan, method)
+    _check_stored(runs)
+    choices = {name: _choice(plan, name, ours, seeds) for name, ours in runs.items()}
+    contents = {file: _content(plan, file, choices.get(file.task)) for file in FILES}
+    table = _table(plan, method, seeds, choices)
+    note = out.with_suffix(".md")
+    with new_file(out) as new_zip, new_file(note) as new_note:
+        write_zip(new_zip, contents)
+        new_note.write_text(markdown(table), encoding="utf-8")
+    return f"{plain(table)}\nTo be handed in: {out}\nWhere each file is from: {note}"
+
+
+def _runs(plan: Grid, method: str) -> dict[str, tuple[Run, ...]]:
+    """Task -> the method's runs, for every task of GLUE that the plan has, in the order of the seeds."""
+    if method not in (TEACHER, *plan.methods):
+        raise unknown(f"method of {plan.path}", method, (*plan.methods, TEACHER))
+    names = dict.fromkeys(file.task for file in FILES if file.task)
+    found = {name: tuple(run for run in plan.runs if (run.method, run.task) == (method, name)) for name in names}
+    needed = {file.task for file in FILES if file.constant is None}
+    if missing := [name for name, runs in found.items() if name in needed and not runs]:
+        reasons = {name: plan.skipped.get((method, name)) for name in missing}
+        listed = ", ".join(f"{name} (skipped: {why})" if why else name for name, why in reasons.items())
+        raise InputError(
+            f"{plan.path} has no run of {method} on {listed}; a submission needs every task of GLUE but wnli "
+            "among the config's `tasks`, as in workflow/config/paper.yaml"
+        )
+    if plan.source not in REAL_SOURCES:
+        raise InputError(
+            f'{plan.path} has data of source "{plan.source}"; the server scores GLUE\'s own test rows alone '
+            f"(allowed: {', '.join(REAL_SOURCES)})"
+        )
+    return {name: runs for name, runs in found.items() if runs}
+
+
+def _check_stored(runs: dict[str, tuple[Run, ...]]) -> None:
+    """Raises InputError unless every run is finished, was told what the plan says, and stored its test predictions."""
+    for run in (run for ours in runs.values() for run in ours):
+        report = run.result / "metrics.json"
+        if not report.is_file() or not run.spec.is_file():
+            path, command = (report, run.command) if run.spec.is_file() else (run.spec, "adkd plan")
+            raise InputError(f"{path} is missing; make it with: {command}")
+        if read_json(report)["spec"] != read_json(run.spec):
+            raise InputError(f"{report} was made with another spec than {run.spec}; make it anew with: {run.command}")
+    stored = [(run, _predictions(run, file)) for file in FILES for run in runs.get(file.task, ())]
+    if missing := [(run, path) for run, path in stored if not path.is_file()]:
+        run, path = missing[0]
+        raise InputError(
+            f"{path} is missing ({len(missing)} of {len(stored)} files of test predictions are); with "
+            f"`predict: [test]` in the config and a new plan (adkd plan), make it with: {run.command}"
+        )
+
+
+def _predictions(run: Run, file: File) -> Path:
+    return run.result / "predictions" / f"{file.split}.parquet"
+
+
+def _choice(plan: Grid, name: str, runs: tuple[Run, ...], seeds: str) -> Choice:
+    """Which runs answer for a task. A tie goes to the first seed."""
+    columns = [column for column in plan.columns(plan.roles[0]) if column.task.name == name]
+    dev = [(column, read_predictions(runs, column, _recorded(runs, column))) for column in columns]
+    if seeds == "average":
+        source = f"mean of {len(runs)} seeds" if len(runs) > 1 else f"seed {runs[0].seed}"
+        return Choice(runs, source, float(np.mean([_score(c, p, p.averaged) for c, p in dev])))
+    each = [np.mean([_score(c, p, p.each[seed]) for c, p in dev]) for seed in range(len(runs))]
+    best = int(np.argmax(each))
+    source = f"seed {runs[best].seed}" + (f", best of {len(runs)}" if len(runs) > 1 else "")
+    return Choice((runs[best],), source, float(each[best]))
+
+
+def _recorded(runs: Sequence[Run], column: Column) -> pd.Series:
+    """[seeds] what the runs have recorded as their score."""
+    scores = {run.seed: read_json(run.result / "metrics.json")["scores"] for run in runs}
+    return pd.Series(
+        {seed: found.get(column.split, {}).get(column.metric) for seed, found in scores.items()}, dtype=float
+    )
+
+
+def _score(column: Column, stored: Predictions, predicted: np.ndarray) -> float:
+    return official(column.task, predicted, stored.labels)[column.metric]
+
+
+def _content(plan: Grid, file: File, choice: Choice | None) -> str:
+    """The text of one TSV file, its rows in the order of ``idx``.
+
+    Raises:
+        InputError: the rows are not those of the official test set.
+    """
+    answers = [file.constant] * file.rows if choice is None else _answers(plan, file, choice)
+    return "index\tprediction\n" + "".join(f"{index}\t{answer}\n" for index, answer in enumerate(answers))
+
+
+def _answers(plan: Grid, file: File, choice: Choice) -> list[str]:
+    column = next(c for c in plan.columns("test") if (c.task.name, c.split) == (file.task, file.split))
+    stored = read_predictions(choice.runs, column, pd.Series(dtype=float))  # the labels are hidden: no score to check
+    path = _predictions(choice.runs[0], file)
+    if len(stored.idx) != file.rows:
+        raise InputError(
+            f"{path} has {len(stored.idx)} rows, expected the official {file.rows}; a subset cannot be submitted"
+        )
+    if len(absent := np.setdiff1d(np.arange(file.rows), stored.idx)):
+        raise InputError(
+            f"{path}: every idx from 0 to {file.rows - 1} is expected once; {len(absent)} of them are not there, "
+            f"first {absent[0]}, so others are there twice or are no rows of the test set"
+        )
+    predicted = stored.averaged[np.argsort(stored.idx)]
+    if column.task.regression:
+        if not np.isfinite(predicted).all():
+            raise InputError(f"{path} has predictions that are not finite numbers")
+        return [f"{value:.3f}" for value in np.clip(predicted, 0, 5)]
+    return [column.task.labels[number] for number in predicted] if file.words else [str(number) for number in predicted]
+
+
+def _table(plan: Grid, method: str, seeds: str, choices: dict[str, Choice]) -> Table:
+    """Where each file is from, and what a reader of the server's scores has to know."""
+    rows, notes = [], []
+    for file in FILES:
+        choice = choices.get(file.task)
+        if choice is None:
+            source, metric, score = f"constant: {file.constant}", "", ""
+            notes.append(f'{file.name}.tsv is no model\'s: every row says "{file.constant}" ({file.why_constant}).')
+        else:
+            source, metric, score = choice.source, task(file.task).metrics[0], f"{100 * choice.score:.1f}"
+        rows.append([Cell(text) for text in (f"{file.name}.tsv", str(file.rows), source, metric, score)])
+    notes.append(f"Dev scores are in points (×100), those of MNLI the mean over both dev sets ({plan.roles[0]}).")
+    if seeds == "best" and any("best of" in choice.source for choice in choices.values()):
+        notes.append(
+            "The best of several seeds was chosen by the dev score shown, which is an optimistic one for that reason."
+        )
+    header = ("file", "rows", "predictions", "dev metric", "dev score")
+    return Table(f"GLUE submission of {method}", header, rows, notes=(*notes, *plan.notes))

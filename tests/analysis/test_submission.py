@@ -1,0 +1,269 @@
+"""The zip for the GLUE server: official sizes, random logits, every file against what was put in."""
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import softmax
+from scipy.stats import spearmanr
+
+from adkd.analysis import submission
+from adkd.data.metrics import official
+from adkd.data.tasks import TASKS
+from adkd.errors import InputError
+from adkd.files import read_json, write_json
+
+ENTAILMENT = ("entailment", "not_entailment")
+THREE = ("entailment", "neutral", "contradiction")
+SERVER = {
+    "CoLA": ("cola", "test", 1063, "01"),
+    "SST-2": ("sst2", "test", 1821, "01"),
+    "MRPC": ("mrpc", "test", 1725, "01"),
+    "STS-B": ("stsb", "test", 1379, None),
+    "MNLI-m": ("mnli", "test_matched", 9796, THREE),
+    "MNLI-mm": ("mnli", "test_mismatched", 9847, THREE),
+    "QNLI": ("qnli", "test", 5463, ENTAILMENT),
+    "QQP": ("qqp", "test", 390965, "01"),
+    "RTE": ("rte", "test", 3000, ENTAILMENT),
+    "WNLI": ("wnli", "test", 146, "01"),
+    "AX": (None, "test", 1104, THREE),
+}
+"""What the server expects, written out once more: task, split, rows, labels in the order of their numbers."""
+
+SKILL = {(task, split): (2.0, 1.0, 0.5) for task in TASKS for split in TASKS[task].splits("validation")}
+SKILL |= {("cola", "validation"): (0.2, 1.0, 3.0), ("stsb", "validation"): (0.2, 2.0, 0.5)}
+# Matched for itself would choose the first seed, the mean over both chooses the second.
+SKILL |= {("mnli", "validation_matched"): (2.0, 1.7, 0.5), ("mnli", "validation_mismatched"): (0.0, 1.7, 0.5)}
+BEST = {task: 1 for task in TASKS} | {"cola": 3, "stsb": 2, "mnli": 2}
+
+Stored = dict[tuple[str, str, int], np.ndarray]
+
+
+def store(path: Path, logits: np.ndarray, labels: np.ndarray, idx: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # it may be a link to the tree that all tests share
+    columns = {f"logit_{number}": logits[:, number] for number in range(logits.shape[1])}
+    pd.DataFrame({"idx": idx, "label": labels.astype(float)} | columns).to_parquet(path, index=False)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, Stored]:
+    """Results of one method with three seeds on all of GLUE, and its test logits in the order of idx."""
+    results, rng, stored = tmp_path_factory.mktemp("glue") / "results", np.random.default_rng(0), {}
+    tasks = [task for task in TASKS.values() if task.glue]
+    runs = []
+    for task in tasks:
+        for number, seed in enumerate((1, 2, 3)):
+            place = f"students/adkd/{task.name}/seed-{seed}"
+            scores = {}
+            for split in task.splits("validation"):
+                fixed = np.random.default_rng(5)
+                labels = fixed.random(300) * 5 if task.regression else fixed.integers(0, task.outputs, 300)
+                signal = labels[:, None] if task.regression else np.eye(task.outputs)[labels]
+                logits = (signal * SKILL[task.name, split][number] + rng.normal(size=signal.shape)).astype("float32")
+                store(results / place / f"predictions/{split}.parquet", logits, labels, np.arange(300))
+                scores[split] = official(task, logits[:, 0] if task.regression else logits.argmax(1), labels)
+            for split in task.splits("test"):
+                rows = task.rows[split]
+                logits = (rng.normal(size=(rows, task.outputs)) * 2 + 2).astype("float32")
+                order = np.random.default_rng(6).permutation(rows)  # the same for every seed
+                store(results / place / f"predictions/{split}.parquet", logits[order], np.full(rows, -1), order)
+                stored[task.name, split, seed] = logits
+            spec = {"task": task.name, "method": "adkd", "seed": seed}
+            write_json(results / f"plan/{place}.json", spec)
+            write_json(results / f"{place}/metrics.json", {"spec": spec, "scores": scores})
+            runs.append(spec | {"result": f"results/{place}"})
+    grid = {"tasks": [task.name for task in tasks], "methods": ["adkd"], "seeds": [1, 2, 3], "reference": "adkd"}
+    grid |= {"score": ["validation"], "selection": "dev", "source": "hub", "notes": ["A note of the plan."]}
+    grid |= {
+        "labels": {"adkd": "adkd"},
+        "absent": {},
+        "teacher_model": "bert_base",
+        "student": {"model": "bert_l6_h768"},
+    }
+    write_json(results / "plan/grid.json", grid | {"runs": runs, "teachers": [], "skipped": []})
+    return results, stored
+
+
+@pytest.fixture
+def results(whole, tmp_path) -> Path:
+    """A copy of the results that a test may spoil, made of links."""
+    shutil.copytree(whole[0], tmp_path / "results", copy_function=os.link)
+    return tmp_path / "results"
+
+
+def plan(results: Path, **changed: object) -> None:
+    """Change the plan, runs of ``without`` left out."""
+    grid, without = read_json(results / "plan/grid.json"), changed.pop("without", ())
+    grid["runs"] = [run for run in grid["runs"] if run["task"] not in without]
+    write_json(results / "plan/grid.json", grid | changed)
+
+
+def write(results: Path, seeds: str = "best", method: str = "adkd") -> tuple[str, dict[str, list[list[str]]]]:
+    """The note, and the lines of every file as lists of fields."""
+    out = results / "submissions/adkd.zip"
+    note = submission.write(results / "plan/grid.json", method, out, seeds)
+    with zipfile.ZipFile(out) as archive:
+        assert archive.namelist() == [f"{name}.tsv" for name in SERVER]
+        texts = {name: archive.read(f"{name}.tsv").decode() for name in SERVER}
+    assert all(text.endswith("\n") and "\r" not in text for text in texts.values())
+    return note, {name: [line.split("\t") for line in text.splitlines()] for name, text in texts.items()}
+
+
+def expected(stored: Stored, name: str, seeds: tuple[int, ...]) -> list[str]:
+    """The answers, by the plainest way there is."""
+    task, split, _, labels = SERVER[name]
+    logits = [stored[task, split, seed].astype(float) for seed in seeds]
+    if labels is None:
+        return [f"{min(5.0, max(0.0, value)):.3f}" for value in sum(logits)[:, 0] / len(logits)]
+    return [labels[number] for number in sum(softmax(one, axis=1) for one in logits).argmax(1)]
+
+
+@pytest.mark.parametrize("seeds", ["best", "average"])
+def test_every_file_is_what_the_server_wants(results, whole, seeds):
+    note, files = write(results, seeds)
+    for name, (task, _, rows, _) in SERVER.items():
+        header, *lines = files[name]
+        assert header == ["index", "prediction"]
+        assert [line[0] for line in lines] == [str(index) for index in range(rows)]
+        answers = [line[1] for line in lines]
+        if task is None:
+            assert set(answers) == {"entailment"}
+        else:
+            assert answers == expected(whole[1], name, (BEST[task],) if seeds == "best" else (1, 2, 3)), name
+    assert min(files["STS-B"][1:], key=lambda line: float(line[1]))[1] == "0.000"
+    assert note.count("is no model's") == 1
+    assert "AX.tsv is no model's" in note
+    assert "A note of the plan." in note
+
+
+def test_the_note_says_where_each_file_is_from(results):
+    note, _ = write(results)
+    said = {line.split()[0]: " ".join(line.split()) for line in note.splitlines() if ".tsv  " in line}
+    for name, (task, _, rows, _) in SERVER.items():
+        if task:
+            assert said[f"{name}.tsv"].startswith(f"{name}.tsv {rows} seed {BEST[task]}, best of 3 ")
+    scores = read_json(results / "students/adkd/mnli/seed-2/metrics.json")["scores"]
+    both = [scores[f"validation_{part}"]["accuracy"] for part in ("matched", "mismatched")]
+    assert said["MNLI-mm.tsv"].endswith(f" accuracy {100 * np.mean(both):.1f}")
+    beside = sorted(path.name for path in (results / "submissions").iterdir())
+    assert beside == ["adkd.md", "adkd.zip"]
+    assert "| AX.tsv " in (results / "submissions/adkd.md").read_text()
+
+
+def test_the_dev_score_of_an_average_is_its_own(results):
+    note, _ = write(results, "average")
+    assert note.count("mean of 3 seeds") == 10
+    dev = [pd.read_parquet(results / f"students/adkd/stsb/seed-{s}/predictions/validation.parquet") for s in (1, 2, 3)]
+    score = spearmanr(dev[0]["label"], sum(table["logit_0"].astype(float) for table in dev)).statistic
+    assert next(line for line in note.splitlines() if line.startswith("STS-B")).split()[-2:] == [
+        "spearmanr",
+        f"{100 * score:.1f}",
+    ]
+
+
+def test_without_wnli_it_is_the_majority_and_says_so(results):
+    plan(results, without=("wnli",))
+    note, files = write(results)
+    assert files["WNLI"][1:] == [[str(index), "0"] for index in range(146)]
+    assert "WNLI.tsv is no model's" in note
+
+
+def test_a_tie_goes_to_the_first_seed(results):
+    first = results / "students/adkd/rte/seed-1"
+    for seed in (2, 3):
+        for name in ("metrics.json", "predictions/validation.parquet"):
+            (results / f"students/adkd/rte/seed-{seed}" / name).unlink()
+            shutil.copy(first / name, results / f"students/adkd/rte/seed-{seed}" / name)
+        write_json(results / f"plan/students/adkd/rte/seed-{seed}.json", read_json(first / "metrics.json")["spec"])
+    note, _ = write(results)
+    assert next(line for line in note.splitlines() if line.startswith("RTE")).split()[2:4] == ["seed", "1,"]
+
+
+def test_the_same_predictions_give_the_same_bytes(results):
+    write(results)
+    before = [(results / f"submissions/adkd.{kind}").read_bytes() for kind in ("zip", "md")]
+    write(results)
+    assert [(results / f"submissions/adkd.{kind}").read_bytes() for kind in ("zip", "md")] == before
+
+
+def unplanned(results):
+    plan(results, without=("cola", "rte"), skipped=[{"method": "adkd", "task": "rte", "reason": "needs more"}])
+
+
+def generated(results):
+    plan(results, source="generated")
+
+
+def unpredicted(results):
+    (results / "students/adkd/qnli/seed-2/predictions/test.parquet").unlink()
+
+
+def unfinished(results):
+    (results / "students/adkd/qnli/seed-2/metrics.json").unlink()
+
+
+def otherwise_told(results):
+    spec = results / "plan/students/adkd/qnli/seed-2.json"
+    write_json(spec, read_json(spec) | {"settings": 1})
+
+
+def restore(results, change):
+    """Store other idx for the test rows of RTE, the same for all seeds."""
+    for seed in (1, 2, 3):
+        path = results / f"students/adkd/rte/seed-{seed}/predictions/test.parquet"
+        table = pd.read_parquet(path)
+        path.unlink()
+        change(table).to_parquet(path, index=False)
+
+
+def cut(results):
+    restore(results, lambda table: table[:277])
+
+
+def repeated(results):
+    restore(results, lambda table: table.assign(idx=table["idx"].replace(7, 8)))
+
+
+def infinite(results):
+    for seed in (1, 2, 3):
+        path = results / f"students/adkd/stsb/seed-{seed}/predictions/test.parquet"
+        store(path, np.full((1379, 1), np.nan), np.full(1379, -1), np.arange(1379))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (unplanned, r"no run of adkd on cola, rte \(skipped: needs more\); .*paper.yaml"),
+        (generated, 'source "generated"'),
+        (
+            unpredicted,
+            r"qnli/seed-2/predictions/test.parquet is missing \(1 of 30 .*predict: \[test\].*adkd student .*qnli",
+        ),
+        (unfinished, "qnli/seed-2/metrics.json is missing; make it with: adkd student"),
+        (otherwise_told, "made with another spec"),
+        (cut, "277 rows, expected the official 3000"),
+        (repeated, "every idx from 0 to 2999 is expected once; 1 of them are not there, first 7"),
+        (infinite, "not finite"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_cannot_be_submitted_is_refused_and_nothing_written(results, spoil, says):
+    spoil(results)
+    with pytest.raises(InputError, match=says):
+        write(results)
+    assert not (results / "submissions").exists()
+
+
+def test_slips_name_what_is_allowed(results):
+    with pytest.raises(InputError, match=r'unknown method .*"adk"; did you mean "adkd"'):
+        write(results, method="adk")
+    with pytest.raises(InputError, match='"avarage"; did you mean "average"'):
+        write(results, seeds="avarage")
+    with pytest.raises(InputError, match="not the name of a zip"):
+        submission.write(results / "plan/grid.json", "adkd", results / "adkd.md")
+    assert not (results / "submissions").exists()
