@@ -1,0 +1,464 @@
+"""The page is read as text, and driven in a real browser where there is one."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scipy.stats import t
+
+from adkd.analysis import report, tables
+from adkd.analysis.grid import TEACHER, Grid, read_grid
+from adkd.analysis.report_page.attributions import SHOWN, spread
+from adkd.analysis.report_page.plots import LETTER, LINE, MARK, axis, labels
+from adkd.analysis.scores import collect
+from adkd.data.tasks import task
+from adkd.errors import InputError
+from adkd.files import read_json, write_json
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+NASTY = "</script><script>document.title='broken'</script>"
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+MEASURES = ("rank_correlation", "top_k_overlap", "top_k_overlap_chance", "agreement", "completeness_error")
+
+
+def recorded(results: Path, rng: np.random.Generator, **more: object) -> None:
+    """Complete every ``metrics.json`` with what a training run records: two stages, the first without a score."""
+    for path in sorted(results.glob("*/**/metrics.json")):
+        value = read_json(path)
+        steps = [("warm", 1), ("train", 1), ("train", 2), ("train", 3)]
+        history = [
+            {"stage": s, "epoch": e, "score": None if s == "warm" else rng.random(), "terms": {"kd": rng.random()}}
+            for s, e in steps
+        ]
+        kept = int(rng.integers(1, len(steps)))
+        told = {"model": "tiny_bert", "student": {"from_teacher_layers": [0]}} | value["spec"]
+        write_json(results / "plan" / path.relative_to(results).parent.with_suffix(".json"), told)
+        value |= {
+            "spec": told,
+            "history": [record | {"kept": index == kept} for index, record in enumerate(history)],
+            "seconds": 12.5,
+            "started": 1.7e9,
+            "finished": 1.7e9 + 60,
+            "data_fingerprint": "f" * 64,
+            "device": "cpu",
+            "platform": "Linux",
+            "python": "3.11",
+            "versions": {"torch": "2.9"},
+            "git_commit": "c" * 40,
+        }
+        write_json(path, value | more)
+
+
+def explained(grid: Grid, results: Path, rng: np.random.Generator, rows: int = 30) -> None:
+    """``examples.parquet`` of every run: each student's map is the teacher's with noise, some of its tokens nasty."""
+    words = ["<b>", "a&b", '"', NASTY, "film", "##ing"]
+    for run in grid.runs:
+        one, fixed = task(run.task), np.random.default_rng(0)
+        table = []
+        for idx in range(rows):
+            tokens = ["[CLS]", *fixed.choice(words, 8), "[SEP]"]
+            maps = fixed.normal(size=(one.outputs, len(tokens)))
+            maps += (run.method != TEACHER) * rng.normal(size=maps.shape) * rng.uniform(0, 3)
+            table.append(
+                {
+                    "idx": idx,
+                    "label": float(fixed.integers(0, max(2, one.outputs))),
+                    "tokens": tokens,
+                    "special": [token in ("[CLS]", "[SEP]") for token in tokens],
+                    "logits": fixed.normal(size=one.outputs).tolist(),
+                    "contributions": maps.tolist(),
+                }
+            )
+        path = results / "explanations" / run.result.relative_to(results) / "examples.parquet"
+        path.parent.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(table), path)
+
+
+def measured(grid: Grid, results: Path, rng: np.random.Generator) -> None:
+    """``fidelity.csv``, ``cost.csv``, ``published.csv`` and one ablation."""
+    every = [(method, name) for method in (TEACHER, *grid.methods) for name in grid.tasks]
+    rows = [(*e, m, rng.random(), rng.random() / 9, 3, "validation", 30) for e in every for m in MEASURES]
+    columns = ["method", "task", "measure", "mean", "sd", "n", "split", "rows"]
+    out = results / "tables"
+    pd.DataFrame(rows, columns=columns).to_csv(out / "fidelity.csv", index=False)
+    costs = [(*e, "accuracy", rng.random(), 3, 40.0, 2**30, 3e12, 17e6, 0.004, 0.05) for e in every]
+    columns = ["method", "task", "metric", "mean", "n", "seconds", "peak_memory_bytes", "flops", "parameters"]
+    pd.DataFrame(costs, columns=[*columns, "latency_1", "latency_32"]).to_csv(out / "cost.csv", index=False)
+    columns = ["source", "method", "task", "metric", "published", "reproduced_mean", "reproduced_sd", "n", "difference"]
+    rows = [("Someone 2020", m, t, "accuracy", 80.0, 60.0, 1.0, 3, -20.0, "recalled <i>only</i>") for m, t in every]
+    pd.DataFrame(rows, columns=[*columns, "status"]).to_csv(out / "published.csv", index=False)
+    ablation = results / "ablations" / "steps"
+    (ablation / "tables").mkdir(parents=True)
+    (ablation / "figures").mkdir()
+    (ablation / "figures/curve.png").write_bytes(PNG)
+    shutil.copy(out / "main.csv", ablation / "tables/main.csv")
+
+
+Made = Callable[..., Path]
+
+
+@pytest.fixture
+def results(tree) -> Made:
+    """Results with tables; with all optional parts too if ``whole``."""
+
+    def make(whole: bool = False, **more: object) -> Path:
+        rng = np.random.default_rng(11)
+        found = tree(**more)
+        recorded(found, rng)
+        grid = found / "plan/grid.json"
+        collect(grid, found / "scores.csv")
+        tables.write(grid, found / "scores.csv", found / "tables")
+        if whole:
+            explained(read_grid(grid), found, rng)
+            measured(read_grid(grid), found, rng)
+        return found
+
+    return make
+
+
+def page(results: Path) -> str:
+    report.write(results / "plan/grid.json", results / "report.html")
+    return (results / "report.html").read_text()
+
+
+def section(text: str, name: str) -> str:
+    return re.search(rf'<section id="{name}">.*?</section>', text, re.DOTALL).group()
+
+
+def payload(text: str) -> dict:
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL).group(1))
+
+
+OPTIONAL = {"fidelity": "fidelity", "examples": "fidelity", "cost": "cost"}
+OPTIONAL |= {"published": "published", "ablations": "ablations"}
+
+
+def test_a_part_that_was_not_made_is_one_line_with_its_command(results):
+    found = results()
+    (found / "tables/published.csv").unlink()
+    text = page(found)
+    for name, target in OPTIONAL.items():
+        part = section(text, name)
+        assert f"<code>make {target}</code>" in part
+        assert not re.search("<table|<svg|<select|<img", part)
+    for name in ("scores", "differences", "provenance"):
+        assert "<table" in section(text, name)
+
+
+def test_every_part_that_was_made_is_shown(results):
+    text = page(results(whole=True))
+    for name in OPTIONAL:
+        part = section(text, name)
+        assert "<code>make" not in part
+        assert re.search("<table|<select", part)
+    assert f'src="data:image/png;base64,{base64.b64encode(PNG).decode()}"' in section(text, "ablations")
+    cost = section(text, "cost")
+    for said in ("40.0", "1.00", "3.00", "17.0", "4.00", "50.0"):  # s, GiB, TFLOP, M, ms, ms
+        assert f">{said}</td>" in cost
+    assert "recalled &lt;i&gt;only&lt;/i&gt;" in section(text, "published")
+
+
+def test_scores_and_intervals_are_those_of_the_tables(results):
+    found = results(tasks=("stsb", "mnli"))
+    part = section(page(found), "scores")
+    main = pd.read_csv(found / "tables/main.csv")
+    shown = [float(number) for number in re.findall(r'data-number="([^"]+)"', part)]
+    for row in main.itertuples():
+        assert np.isclose(shown, 100 * row.mean).any()
+    students = main[main["n"] > 1]
+    half = t.ppf(0.975, students["n"] - 1) * students["sd"] / np.sqrt(students["n"])
+    for low, high in zip(100 * (students["mean"] - half), 100 * (students["mean"] + half), strict=True):
+        assert f"[{low:.1f}, {high:.1f}]".replace("-", "−") in part
+    p_values = pd.read_csv(found / "tables/significance.csv").query("level == 'seed'")["p_holm"]
+    assert sorted(re.findall(r'class="p">p ([.0-9]+)<', part)) == sorted(f"{p:.3f}" for p in p_values)
+
+
+def test_curves_hold_every_epoch_of_every_run(results):
+    found = results()
+    curves = payload(page(found))["curves"]
+    for run in read_grid(found / "plan/grid.json").runs:
+        one, history = curves[run.task][run.method], read_json(run.result / "metrics.json")["history"]
+        which = one["seeds"].index(run.seed)
+        assert one["steps"] == [[record["stage"], record["epoch"]] for record in history]
+        assert one["score"][which][0] is None
+        assert one["score"][which][1:] == pytest.approx([record["score"] for record in history[1:]], rel=1e-4)
+        assert one["terms"]["kd"][which] == pytest.approx([record["terms"]["kd"] for record in history], rel=1e-4)
+        assert history[one["kept"][which]]["kept"]
+
+
+def test_examples_follow_the_rule_and_show_the_teachers_class(results):
+    found = results(whole=True, tasks=("mnli", "stsb"))
+    for name, shown in payload(page(found))["explained"].items():
+        theirs, ours = (
+            pd.read_parquet(found / "explanations" / place / "examples.parquet").set_index("idx")
+            for place in (f"teachers/{name}/seed-shared", f"students/adkd/{name}/seed-1")
+        )
+        rho, maps = {}, {}
+        for idx in theirs.index:
+            view = theirs["logits"][idx].argmax() if name == "mnli" else 0
+            pair = pd.DataFrame({"a": theirs["contributions"][idx][view], "b": ours["contributions"][idx][view]})
+            rho[idx] = pair[~theirs["special"][idx]].corr("spearman").loc["a", "b"]
+            maps[idx] = pair
+        for example in shown["examples"]:
+            student = example["students"]["adkd"]
+            assert student["rho"] == pytest.approx(rho[example["idx"]], abs=0.0051)
+            assert student["map"] == pytest.approx(list(maps[example["idx"]]["b"]), rel=0.01)
+            assert example["teacher"]["map"] == pytest.approx(list(maps[example["idx"]]["a"]), rel=0.01)
+        assert [one["idx"] for one in shown["examples"]] == [idx for idx, _ in spread(rho)]
+
+
+def test_the_rule_takes_best_median_and_worst():
+    rng = np.random.default_rng(3)
+    rho = dict(enumerate(rng.uniform(-1, 1, 61)))
+    chosen = spread(rho | {99: float("nan")})
+    values = [rho[idx] for idx, _ in chosen]
+    assert len(chosen) == SHOWN
+    assert values == sorted(values, reverse=True)
+    assert (values[0], values[-1]) == (max(rho.values()), min(rho.values()))
+    assert np.median(list(rho.values())) in values
+    assert [words.partition(" (")[2] for _, words in chosen if "(" in words] == ["best)", "median)", "worst)"]
+    assert chosen == spread(dict(reversed(rho.items())))
+    assert spread({7: 0.5}) == [(7, "rank 1 of 1 (median)")]
+    assert spread({}) == []
+
+
+def test_what_others_wrote_is_text(results):
+    found = results(whole=True, notes=[NASTY])
+    text = page(found)
+    assert NASTY not in text
+    assert text.count("<script") == text.count("</script>") == 2
+    tokens = {token for one in payload(text)["explained"].values() for e in one["examples"] for token in e["tokens"]}
+    assert {NASTY, "<b>", "a&b", '"'} <= tokens
+
+
+def test_the_page_asks_for_nothing(results):
+    text = page(results(whole=True))
+    markup = re.sub(r"(<script[^>]*>).*?</script>", r"\1", text, flags=re.DOTALL)
+    links = re.findall(r"""(?:src|href|action|data|poster)\s*=\s*["']?([^"'\s>]*)""", markup)
+    assert links
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert not re.search(r"@import|url\(|\bfetch\(|XMLHttpRequest|<link|<iframe", text)
+    assert "default-src 'none'" in text
+
+
+def test_the_same_results_are_the_same_page_of_bounded_size(results, tmp_path):
+    found = results(whole=True, seeds=(1, 2, 3))
+    first = page(found)
+    assert page(found) == first
+    curves = payload(first)["curves"]
+    runs = sum(len(one["seeds"]) for methods in curves.values() for one in methods.values())
+    assert len(json.dumps(curves)) / runs < 1000  # 2,400 runs stay a few MB
+
+
+def test_runs_of_different_making_are_warned_of(results):
+    found = results()
+    assert 'class="warning"' not in page(found)
+    path = found / "students/finetune/rte/seed-2/metrics.json"
+    write_json(path, read_json(path) | {"git_commit": "d" * 40 + "+", "versions": {"torch": "3.0"}})
+    text = page(found)
+    assert text.count('class="warning"') == 2
+    for said in ("commit: " + "c" * 40 + " (19 runs); " + "d" * 40 + "+ (1 run)", "torch: 2.9 (19 runs); 3.0 (1 run)"):
+        assert text.count(said) == 2
+    assert "changes that are in no commit" in text
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("tables/main.csv", "adkd tables"),
+        ("tables/significance.csv", "adkd tables"),
+        ("scores.csv", "adkd scores"),
+        ("students/adkd/rte/seed-1/metrics.json", "adkd student .*plan/students/adkd/rte/seed-1.json"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_command(results, lost, said):
+    found = results()
+    (found / lost).unlink()
+    with pytest.raises(InputError, match=f"{lost} is missing.*{said}"):
+        page(found)
+    assert not (found / "report.html").exists()
+
+
+def test_metrics_of_another_making_are_refused(results):
+    found = results()
+    path = found / "students/adkd/rte/seed-1/metrics.json"
+    write_json(path, {key: value for key, value in read_json(path).items() if key != "history"})
+    with pytest.raises(InputError, match='no "history"; make it anew with: adkd student'):
+        page(found)
+
+
+def test_a_skipped_method_is_said_and_never_a_number(results):
+    found = results(skipped=(("finetune", "stsb"),))
+    text = page(found)
+    assert "needs classes" in section(text, "differences")
+    assert "finetune: needs classes" in section(text, "scores")
+    assert "finetune" not in payload(text)["curves"]["stsb"]
+
+
+def test_one_seed_has_no_interval(results):
+    text = page(results(seeds=(1,)))
+    assert "One seed: no sd, no interval and no test" in text
+    assert 'class="interval"' not in section(text, "scores")
+    assert "±" not in re.search("<tbody.*</table>", section(text, "scores"), re.DOTALL).group()
+
+
+def test_a_method_alone_is_compared_with_nothing(results):
+    text = page(results(whole=True, skill={"adkd": 1.0}))
+    assert "nothing to compare" in section(text, "differences")
+    assert "<table" not in section(text, "differences")
+
+
+def test_names_in_a_plot_keep_apart():
+    rng = np.random.default_rng(5)
+    points = [tuple(point) for point in rng.normal((170, 110), (15, 12), (6, 2))]
+    names = [f"method_{number}" for number in range(6)]
+    boxes = []
+    for name, label in zip(names, labels(points, names, 340, 230), strict=True):
+        left = label.x - (label.anchor == "end") * LETTER * len(name)
+        boxes.append((left, label.y - LINE / 2, left + LETTER * len(name), label.y + LINE / 2))
+        assert left >= 0
+        assert boxes[-1][2] <= 340
+    marks = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in points]
+    for number, a in enumerate(boxes):
+        for b in boxes[:number] + marks:
+            assert a[2] <= b[0] + 0.2 or b[2] <= a[0] + 0.2 or a[3] <= b[1] + 0.2 or b[3] <= a[1] + 0.2
+
+
+def test_an_axis_holds_its_values_and_labels_its_ticks():
+    rng = np.random.default_rng(9)
+    for scale in (0.001, 1, 500):
+        values = scale * rng.normal(size=5)
+        across = axis([*values, float("nan")], signs=True)
+        assert all(0 < across.place(value) < 1 for value in values)
+        assert len(across.ticks) > 1
+        for place, label in across.ticks:
+            assert across.place(float(label.replace("−", "-"))) == pytest.approx(place, abs=1e-3)
+    assert axis([3.0]).low < 3 < axis([3.0]).high
+
+
+WATCH = """<script>window.problems = [];
+addEventListener("error", (event) => problems.push(event.message));
+addEventListener("securitypolicyviolation", (event) => problems.push(`blocked ${event.blockedURI}`));
+console.error = (...words) => problems.push(words.join(" "));</script>"""
+
+
+def driven(results: Path, steps: str, width: int) -> dict:
+    """What ``steps``, which fill the object ``seen``, saw of the page in a frame of that width."""
+    text = page(results).replace("<style>", f"{WATCH}<style>", 1)
+    last = f"<script>const seen = {{}}; {steps}; seen.problems = problems; parent.postMessage(seen, '*');</script>"
+    (results / "driven.html").write_text(text + last)
+    frame = f'<iframe src="driven.html" style="width:{width}px;height:800px;border:0"></iframe>'
+    listen = "addEventListener('message', (event) => { document.body.textContent = JSON.stringify(event.data); });"
+    (results / "frame.html").write_text(f"<!doctype html><body><script>{listen}</script>{frame}")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--window-size=1500,900"]
+    command = [
+        CHROMIUM,
+        *options,
+        f"--user-data-dir={results / 'profile'}",
+        "--dump-dom",
+        f"file://{results}/frame.html",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    seen = json.loads(re.search("<body>(.*)</body>", done.stdout, re.DOTALL).group(1))
+    assert seen["problems"] == []
+    return seen
+
+
+@browser
+def test_a_click_sorts_by_number_and_keeps_the_teacher_on_top(results):
+    found = results(tasks=("rte",), skill={"finetune": -9.0, "vanilla_kd": 0.0, "pkd": 1.0, "adkd": 9.0})
+    steps = """
+    const table = document.querySelector("#scores table"), heading = table.tHead.rows[0].cells[2];
+    const rows = () => [...table.tBodies].flatMap((body) => [...body.rows]);
+    const names = () => rows().map((row) => row.cells[0].firstChild.data.trim());
+    const numbers = () => [...table.tBodies[1].rows].map((row) => Number(row.cells[2].dataset.number));
+    const button = heading.querySelector("button");
+    seen.orders = [names()]; seen.sorted = []; seen.aria = [];
+    for (let i = 0; i < 3; i += 1) {
+      button.click();
+      seen.orders.push(names()); seen.sorted.push(numbers()); seen.aria.push(heading.getAttribute("aria-sort"));
+    }
+    """
+    seen = driven(found, steps, 1400)
+    down, up, _ = seen["sorted"]
+    assert down == sorted(down, reverse=True)
+    assert up == down[::-1]
+    assert len(str(int(max(down)))) > len(str(int(min(down))))  # an order as text would be another
+    assert seen["aria"] == ["descending", "ascending", None]
+    assert seen["orders"][3] == seen["orders"][0]
+    assert {order[0] for order in seen["orders"]} == {"teacher"}
+
+
+@browser
+def test_the_page_answers_its_reader(results):
+    steps = """
+    const choose = (id, value) => { byId(id).value = value; byId(id).dispatchEvent(new Event("change")); };
+    const background = () => getComputedStyle(document.body).backgroundColor;
+    const shown = (name) => getComputedStyle(document.querySelector(`#scores .${name}`)).display;
+    seen.themes = [];
+    for (let i = 0; i < 3; i += 1) {
+      byId("theme").click();
+      seen.themes.push([byId("theme").textContent, background()]);
+      seen.forced = "theme" in document.documentElement.dataset;
+    }
+    seen.lines = [shown("interval"), shown("p")];
+    byId("show-interval").click(); byId("show-p").click();
+    seen.lines.push(shown("interval"), shown("p"));
+    const curves = () => byId("curve-plot").querySelectorAll("polyline").length;
+    seen.curves = [curves()];
+    choose("curve-task", "rte"); choose("curve-method", "adkd"); seen.curves.push(curves());
+    seen.rings = byId("curve-plot").querySelectorAll(".ring").length;
+    choose("curve-quantity", "kd"); seen.picture = byId("curve-plot").firstChild.getAttribute("aria-label");
+    choose("example-method", "finetune");
+    seen.examples = byId("examples-list").children.length;
+    const token = byId("examples-list").querySelector(".token");
+    token.focus();
+    token.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+    seen.focused = [...token.parentElement.children].indexOf(document.activeElement);
+    seen.readout = byId("examples-list").querySelector(".readout").textContent;
+    seen.stops = document.querySelectorAll(".tokens .token[tabindex='0']").length;
+    seen.title = document.title;
+    """
+    found = results(whole=True)
+    seen = driven(found, steps, 1400)
+    colors = dict(seen["themes"])
+    assert colors["Theme: dark"] != colors["Theme: light"]
+    assert list(colors) == ["Theme: dark", "Theme: light", "Theme: system"]
+    assert not seen["forced"]
+    assert seen["lines"] == ["none", "none", "block", "block"]
+    assert seen["curves"] == [4, 4]  # the teacher and three methods; three seeds and their mean
+    assert seen["rings"] == 3
+    assert "kd per epoch on RTE, adkd" in seen["picture"]
+    assert seen["examples"] == SHOWN
+    assert seen["focused"] == 1
+    assert re.search(r": teacher −?[\d.]+, finetune −?[\d.]+$", seen["readout"])
+    assert seen["stops"] == 2 * SHOWN
+    assert "AD-KD" in seen["title"]  # no token ran as a script
+
+
+@browser
+@pytest.mark.parametrize("width", [360, 1400])
+def test_the_page_never_scrolls_sideways(results, width):
+    found = results(whole=True, tasks=("stsb", "rte", "mnli", "qqp"))
+    steps = "seen.widths = [document.documentElement.scrollWidth, innerWidth]"
+    scrolled, inner = driven(found, steps, width)["widths"]
+    assert inner == width
+    assert scrolled <= width
+
+
+def test_the_room_does_not_import_torch():
+    code = "import sys; from adkd.analysis import report; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
