@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
+# Config files, later ones over earlier ones; without any, the embedded grid.
+CONFIG ?=
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lint clean
+.PHONY: help setup run published fidelity cost ablations report test check bench lint clean
 
 help: ## Show what there is to make.
-	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z.%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(VENV)/.installed ## Make .venv and install the pinned packages.
 
@@ -23,9 +26,33 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements-dev.txt
 	@touch $@
 
-run: setup ## Run the embedded grid from nothing to tables; run again, it does nothing and says so.
-	$(BIN)/snakemake --cores $(CORES)
+run: setup ## Run a grid from nothing to tables; run again, it does nothing and says so. CONFIG="a.yaml b.yaml".
+	$(SNAKEMAKE)
 	@$(BIN)/adkd summary
+
+published: setup ## The paper's table of results beside ours: results/tables/published.md.
+	$(SNAKEMAKE) results/tables/published.md
+	@cat results/tables/published.txt
+
+fidelity: setup ## Whether students took over the teacher's reasons: results/tables/fidelity.md and its figure.
+	$(SNAKEMAKE) results/tables/fidelity.md
+	@cat results/tables/fidelity.txt
+
+cost: setup ## What methods cost to train and to use: results/tables/cost.md and its figure.
+	$(SNAKEMAKE) results/tables/cost.md
+	@cat results/tables/cost.txt
+
+ablations: setup ## All ablations of the config: results/ablations/.
+	$(SNAKEMAKE) ablations
+	@ls results/ablations/*/tables/main.md results/ablations/*/figures/curve.png
+
+ablation-%: setup ## One of them, such as ablation-top_k: results/ablations/top_k/.
+	$(SNAKEMAKE) results/ablations/$*/figures/curve.png
+	@cat results/ablations/$*/tables/main.txt
+
+report: setup ## All of it on one page, results/report.html, and Snakemake's own report, results/workflow.html.
+	$(SNAKEMAKE) all results/report.html
+	$(SNAKEMAKE) --report results/workflow.html all results/report.html
 
 test: $(VENV)/.installed-dev ## Run the tests, the tiny grid from end to end among them. Needs no hub.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
