@@ -1,6 +1,7 @@
 """What every method costs, to train and to use, beside how good it is: a table and a figure."""
 
 from pathlib import Path
+from string import ascii_lowercase
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -91,16 +92,23 @@ def _read(plan: Grid, run: Run) -> dict:
 def _table(plan: Grid, found: pd.DataFrame, column: Column) -> Table:
     here = found[found["task"] == column.task.name].set_index("method")
     rows = []
+    letters: dict[str, str] = {}
+
+    def dash(reason: str) -> Cell:
+        return Cell(DASH, mark=letters.setdefault(reason, ascii_lowercase[len(letters) % 26]))
+
     for method in (TEACHER, *plan.methods):
         if method not in here.index:
-            rows.append([Cell(plan.row(method)), *[Cell(DASH)] * 9])
+            why = dash(f"{method}: {plan.skipped.get((method, column.task.name), 'not in this plan')}")
+            rows.append([Cell(plan.row(method)), *[why] * 9])
             continue
         one = here.loc[method]
+        undefined = one["mean"] != one["mean"]
         rows.append(
             [
                 Cell(plan.row(method)),
                 Cell(str(one["n"])),
-                cell(100 * one["mean"], 100 * one["sd"]),
+                dash("undefined in at least one run") if undefined else cell(100 * one["mean"], 100 * one["sd"]),
                 Cell(f"{one['seconds']:.1f}"),
                 Cell(f"{one['flops'] / 1e12:.3g}"),
                 Cell(f"{one['peak_memory_bytes'] / 2**30:.2f}"),
@@ -112,7 +120,8 @@ def _table(plan: Grid, found: pd.DataFrame, column: Column) -> Table:
         )
     header = ["method", "n", METRICS.get(column.metric, column.metric), "training s", "TFLOPs", "peak GiB"]
     header += ["M parameters", "ms (1)", "ms (32)", "examples/s"]
-    return Table(f"Cost on {column.title}", header, rows, {}, _notes(plan, here))
+    footnotes = {letter: reason for reason, letter in letters.items()}
+    return Table(f"Cost on {column.title}", header, rows, footnotes, _notes(plan, here))
 
 
 def _notes(plan: Grid, here: pd.DataFrame) -> list[str]:

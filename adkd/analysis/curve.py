@@ -36,15 +36,15 @@ def _curve(plan: Grid, table: pd.DataFrame) -> Figure:
     there = set(zip(table["task"], table["split"], strict=True))
     columns = [column for column in plan.columns(role) if (column.task.name, column.split) in there]
     points = [method for method in plan.methods if method != plan.reference]
-    figure, panels = panels_for(len(columns), len(points))
+    figure, panels = panels_for(len(columns), 2 + len(points))
     for axes, column in zip(panels, columns, strict=False):
         _panel(axes, plan, table, column, points)
     n = len(plan.seeds)
     interval = "bar = 95 % t interval over seeds" if n > 1 else "one seed: no interval"
     title(
         figure,
-        f"{plan.title} on {role} (n = {n} seed{'s' * (n > 1)}): circle = mean, small dot = a seed, {interval}; "
-        f"red line = {plan.labels[plan.reference]}, its interval shaded; dashed = teacher",
+        f"{plan.title}: scores on {role} (n = {n} seed{'s' * (n > 1)}). Circle = mean, dot = a seed, {interval}; "
+        f"solid line = {plan.labels[plan.reference]}, shaded its interval; dashed = teacher",
     )
     return figure
 

@@ -71,7 +71,7 @@ def _ours(grid: Grid, scores: pd.DataFrame, method: str, name: str, metric: str)
     column = _columns()[name]
     if column.task.name not in grid.tasks:
         return pd.Series(dtype=float)
-    return seed_scores(scores, method, column, metric).dropna()
+    return seed_scores(scores, method, column, metric)
 
 
 def _mean(of_tasks: list[pd.Series]) -> pd.Series:
@@ -117,6 +117,8 @@ def _cell(known: pd.DataFrame, name: str, dash: object) -> Cell:
     one = known.loc[name]
     if not one["n"]:
         return dash("not every task of it is in this plan" if name == AVERAGE else "not in this plan")
+    if np.isnan(one["reproduced_mean"]):
+        return dash("undefined in at least one run")
     return cell(one["reproduced_mean"], one["reproduced_sd"])
 
 
@@ -130,12 +132,19 @@ def _departures(grid: Grid) -> Iterator[str]:
     if grid.teacher_model != "bert_base":
         yield f"the teacher is {grid.teacher_model}, not BERT-base"
     if grid.student.get("model") != "bert_l6_h768":
-        yield f"students start from {grid.student}, not from a BERT of 6 layers and 768 dimensions"
+        layers = grid.student.get("from_teacher_layers")
+        start = f"layers {layers} of the teacher's checkpoint" if layers else grid.student["model"]
+        yield f"students start from {start}, not from a BERT of 6 layers and 768 dimensions"
+    if grid.source == "generated":
+        yield "the data are made up"
     yield from (note for note in grid.notes if "(data." in note)
 
 
 def _notes(grid: Grid, part: pd.DataFrame) -> Iterator[str]:
-    yield f"Points (×100). Reproduced: mean ± sd over n = {len(grid.seeds)} seeds ({spans(grid.seeds)}), ddof = 1."
+    yield (
+        f"Points (×100). Reproduced: mean ± sd over n = {len(grid.seeds)} seeds ({spans(grid.seeds)}), ddof = 1; "
+        "without ± a single run. Difference: reproduced − published."
+    )
     yield "Published: single values as printed; over how many runs is not stated with them, so no test is made."
     for status in dict.fromkeys(part["status"]):
         yield f"Status of the published numbers: {status}."

@@ -1,7 +1,7 @@
 """Scatter plots: the score of methods against something else, a panel per task, names kept out of each other's way."""
 
 from collections.abc import Callable
-from math import cos, pi, sin
+from math import cos, log10, pi, sin
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from adkd.analysis import stats
@@ -90,10 +90,22 @@ def _panel(axes: Axes, plan: Grid, table: pd.DataFrame, of_method: Against, colu
     axes.margins(0.08)
     if axes.get_xscale() == "linear":
         axes.xaxis.set_major_locator(MaxNLocator(5))
+    else:
+        _plain_ticks(axes)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.set_title(column.title, loc="left")
     axes.set_ylabel(f"{METRICS.get(column.metric, column.metric)} (×100)")
     return labels
+
+
+def _plain_ticks(axes: Axes) -> None:
+    """Plain numbers on a logarithmic axis, as many to a decade as there is room for; most panels span less than one."""
+    low, high = axes.get_xlim()
+    decades = log10(high / low)
+    numbers = (1, 1.5, 2, 3, 5, 7) if decades < 0.8 else (1, 2, 5) if decades < 2 else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=numbers, numticks=12))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def keep_apart(axes: Axes, labels: list[Annotation]) -> None:

@@ -18,7 +18,7 @@ def write(grid: Path, scores: Path, out: Path) -> None:
     """Fill the directory ``out``: ``main.{csv,md,tex,txt}``, ``average.csv``, ``significance.{csv,md}``; of the main
     grid also ``published.{csv,md,tex,txt}``.
 
-    CSV files hold fractions, the others points (×100). The same inputs give the same bytes.
+    CSV files hold fractions, the others and ``published.csv`` points (×100). The same inputs give the same bytes.
 
     Raises:
         InputError: scores or predictions are missing, or do not match each other.

@@ -148,7 +148,7 @@ class Worker:
 
 
 def _serve(connection: Connection, case: Case, threads: int) -> None:
-    from torch.utils.flop_counter import FlopCounterMode
+    from adkd.training.flops import counted
 
     device = torch.device(case.device)
     torch.set_num_threads(threads)
@@ -159,9 +159,7 @@ def _serve(connection: Connection, case: Case, threads: int) -> None:
     flops = []
     for call in todo:
         if case.counted:
-            with FlopCounterMode(display=False) as counter:
-                call()
-            flops.append(counter.get_total_flops())
+            flops.append(counted(call))
         else:
             call()
     connection.send((rows, flops))

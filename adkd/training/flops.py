@@ -1,11 +1,10 @@
-"""Floating-point operations of a training run: counted for a few small batches, then added up over the batches it had.
+"""Floating-point operations of a training run: counted at three lengths, then added up over the batches that it had.
 
-Matrix products are what is counted, a multiplication and an addition as two. How many a step takes, forward and back,
-is a polynomial in the number B of its examples and their padded length L, of degree 2 at most in each: attention goes
-with L^2, all the rest of an encoder with L, a loss over pairs of examples with B^2. Three counts along each are enough
-to know it everywhere, in whole numbers. Attention is counted as products of matrices, whichever kernel computes it. A
-live teacher's passes count; stored signals cost nothing here, for they are their teacher's, and neither does the
-scoring after an epoch.
+Matrix products are what is counted, a multiplication and an addition as two. A step on B examples of L tokens takes
+just ``B (c0 + c1 L + c2 L^2)`` of them, forward and back, so that three counts tell it for every batch, in whole
+numbers; a loss over pairs of examples would need more (the tests hold every method to the count of a whole run).
+Attention is counted as products of matrices, whichever kernel computes it. A live teacher's passes count; stored
+signals cost nothing here, for their cost is the teacher's, and neither does the scoring after an epoch.
 """
 
 import copy
@@ -15,7 +14,7 @@ from dataclasses import replace
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop, sdpa_flop
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from adkd.contract import Batch, Method, Stage
 from adkd.data.batches import Examples, shuffled
@@ -24,13 +23,17 @@ from adkd.training.loop import Fit, batch_terms
 from adkd.training.seeds import generator
 from adkd.training.signals import Teacher
 
-ROWS = (2, 3, 4)
+ROWS = 2
 LENGTHS = (2, 3, 4)
 _FUSED_ON_A_CPU = {
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: sdpa_flop,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: sdpa_backward_flop,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda query, key, value, *_, **__: sdpa_flop_count(
+        query, key, value
+    ),
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: lambda *shapes, **__: sdpa_backward_flop_count(
+        *shapes[:4]
+    ),
 }
-"""Kernels that PyTorch's counter passes over."""
+"""Kernels that PyTorch's counter passes over, and their operations by the shapes of what they are given."""
 
 
 def counted(call: Callable[[], object]) -> int:
@@ -52,22 +55,18 @@ def training_flops(model: nn.Module, method: Method, run: Fit) -> int:
 
 
 def _stage(model: nn.Module, method: Method, stage: Stage, run: Fit) -> int:
-    counts = [[step_flops(model, method, stage, run, rows, length) for length in LENGTHS] for rows in ROWS]
-
-    def flops(rows: int, length: int) -> int:
-        at_length = [continued(of_rows, length - LENGTHS[0]) for of_rows in counts]
-        return continued(at_length, rows - ROWS[0])
-
-    return sum(steps * flops(*size) for size, steps in batches(stage, run).items())
+    counts = [step_flops(model, method, stage, run, length) for length in LENGTHS]
+    return sum(steps * rows * _at(length, counts) // ROWS for (rows, length), steps in batches(stage, run).items())
 
 
-def continued(values: list[int], x: int) -> int:
-    """The value at ``x`` of the polynomial of degree 2 that is ``values`` at 0, 1 and 2 (Newton's differences)."""
-    first, second, third = values
+def _at(length: int, counts: list[int]) -> int:
+    """The parabola through the counts at ``LENGTHS``, continued to a length by Newton's differences."""
+    first, second, third = counts
+    x = length - LENGTHS[0]
     return first + x * (second - first) + x * (x - 1) // 2 * (third - 2 * second + first)
 
 
-def step_flops(model: nn.Module, method: Method, stage: Stage, run: Fit, rows: int, length: int) -> int:
+def step_flops(model: nn.Module, method: Method, stage: Stage, run: Fit, length: int, rows: int = ROWS) -> int:
     """Operations of one step, forward and back, on ``rows`` examples of ``length`` tokens; leaves no gradient."""
 
     def step() -> None:

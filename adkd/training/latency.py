@@ -36,10 +36,12 @@ def measure(spec: dict[str, Any], out: Path) -> None:
             their mean length in tokens, padding included.
 
     Raises:
-        InputError: the split has fewer examples than a batch.
+        InputError: there is no model, or the split has fewer examples than a batch.
     """
     device = runtime.start(spec)
     data, place = Path(spec["inputs"]["data"]), Path(spec["inputs"].get("teacher") or spec["inputs"]["student"])
+    if not (place / "model").is_dir():
+        raise InputError(f"{place} has no model; train it first")
     examples = Examples.load(data, spec["split"])
     if max(spec["batch_sizes"]) > len(examples):
         raise InputError(f"{data}: {spec['split']} has {len(examples)} rows, a batch {max(spec['batch_sizes'])}")

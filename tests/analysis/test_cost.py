@@ -12,7 +12,10 @@ from adkd.files import read_json, write_json
 @pytest.fixture
 def measured(tree):
     """A tree with latencies, the slower the larger the model; seconds of a run are 10 times its seed."""
-    results = tree(tasks=("stsb", "rte"), skill={"finetune": 1.0, "adkd": 1.5})
+    return with_latencies(tree(tasks=("stsb", "rte"), skill={"finetune": 1.0, "adkd": 1.5}))
+
+
+def with_latencies(results):
     grid = read_json(results / "plan/grid.json")
     for entry in grid["runs"] + grid["teachers"]:
         path = results.parent / entry["result"] / "metrics.json"
@@ -64,3 +67,17 @@ def test_a_latency_that_is_missing_or_stale_is_named_with_its_command(measured):
     with pytest.raises(InputError, match=r"latency.json is missing; make it with: adkd latency .*seed-1.json"):
         write(measured)
     assert not (measured / "tables/cost.csv").exists()
+
+
+def test_what_was_not_run_or_is_undefined_is_a_dash_with_its_reason(tree):
+    skill = {"finetune": 1.0, "adkd": 1.5}
+    results = with_latencies(tree(tasks=("stsb", "rte"), skill=skill, skipped=(("finetune", "rte"),)))
+    path = results / "students/finetune/stsb/seed-1/metrics.json"
+    write_json(path, read_json(path) | {"scores": {"validation": {"spearmanr": None, "pearsonr": 0.5}}})
+    found = write(results).set_index(["method", "task"])
+    assert ("finetune", "rte") not in found.index
+    text = (results / "tables/cost.txt").read_text()
+    assert "nan" not in text
+    assert "(a) finetune: needs classes" in text
+    assert "(a) undefined in at least one run" in text
+    assert found.loc[("finetune", "stsb"), "seconds"] == 20, "what it took is known all the same"

@@ -7,6 +7,7 @@ import pytest
 from adkd.analysis import published, tables
 from adkd.analysis.scores import collect
 from adkd.data.tasks import TASKS
+from adkd.files import read_json, write_json
 
 PAPER = {"source": "hub", "teacher_model": "bert_base", "student": {"model": "bert_l6_h768"}}
 
@@ -73,3 +74,15 @@ def test_without_a_published_task_the_file_says_so(tree):
     found, text = made(tree(tasks=("movies",)))
     assert (found["n"] == 0).all()
     assert published.NOTHING in text
+
+
+def test_an_undefined_score_is_a_dash_and_no_difference(tree):
+    results = tree(tasks=("stsb",), seeds=(1, 2))
+    path = results / "students/finetune/stsb/seed-1/metrics.json"
+    write_json(path, read_json(path) | {"scores": {"validation": {"spearmanr": None, "pearsonr": 0.5}}})
+    found, text = made(results)
+    one = found.set_index(["method", "task"]).loc[("finetune", "stsb")]
+    assert one["n"] == 2
+    assert np.isnan(one["difference"])
+    assert "undefined in at least one run" in text
+    assert "nan" not in text

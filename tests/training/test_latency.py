@@ -37,6 +37,13 @@ def test_every_size_is_timed_so_often(spec, tmp_path):
     assert found["parameters"] > 0
 
 
+def test_a_model_that_is_not_there_is_named(spec, tmp_path):
+    inputs = spec["inputs"] | {"student": str(tmp_path / "nobody")}
+    with pytest.raises(InputError, match="nobody has no model"):
+        latency.measure(spec | {"inputs": inputs}, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_batch_larger_than_the_split_is_refused(spec, tmp_path):
     with pytest.raises(InputError, match="has 20 rows, a batch 32"):
         latency.measure(spec | {"batch_sizes": [32]}, tmp_path / "out")

@@ -32,13 +32,14 @@ def ablations(grid: Grid, results: Path) -> list[Ablation]:
 def _ablation(grid: Grid, results: Path, path: Path) -> Ablation:
     name = path.parents[1].name
     plan, curve = results / "plan/ablations" / f"{name}.json", path.parents[1] / "figures/curve.png"
-    title = read_json(plan).get("title", name) if plan.is_file() else name
+    about = read_json(plan) if plan.is_file() else {}
+    title, labels = about.get("title", name), about.get("labels", {})
     image = f"data:image/png;base64,{base64.b64encode(curve.read_bytes()).decode()}" if curve.is_file() else ""
     titles = {column.name: column.title for role in grid.roles for column in grid.columns(role)}
     rows = [
         Row(
             [
-                Value(row.method),
+                Value(labels.get(row.method, row.method)),
                 Value(titles.get(row.task, row.task)),
                 Value(METRICS.get(row.metric, row.metric)),
                 mean_sd(row.mean, row.sd, scale=100),

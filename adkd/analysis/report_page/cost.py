@@ -35,7 +35,7 @@ def _cells(method: str, row: pd.Series, sizes: list[str]) -> list[Value]:
     return [
         Value(method),
         number(row["n"], f"{row['n']:.0f}"),
-        mean_sd(row["mean"], float("nan"), scale=100),
+        mean_sd(row["mean"], row.get("sd", float("nan")), scale=100),
         scaled("seconds", 1),
         scaled("peak_memory_bytes", 2**30),
         scaled("flops", 1e12),
