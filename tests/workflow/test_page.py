@@ -11,7 +11,7 @@ from tests.workflow.conftest import TINY, command, snakemake
 def page(grid):
     """The tiny grid with its page and its ablations, made in two goes as a user would."""
     for target in ("ablations", "results/report.html"):
-        done = snakemake("--configfile", TINY, "--resources", "gpu=2", target, cwd=grid, CUDA_VISIBLE_DEVICES="4,7")
+        done = snakemake(target, "--configfile", TINY, "--resources", "gpu=2", cwd=grid, CUDA_VISIBLE_DEVICES="4,7")
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     return grid / "results"
 
@@ -62,7 +62,7 @@ def test_the_page_has_every_part(page):
 
 
 def test_an_unknown_ablation_is_named(page):
-    done = snakemake("--configfile", TINY, "-n", "results/ablations/betta/figures/curve.png", cwd=page.parent)
+    done = snakemake("results/ablations/betta/figures/curve.png", "-n", "--configfile", TINY, cwd=page.parent)
     assert done.returncode != 0
     assert 'unknown grid of this config "ablations/betta"; did you mean "ablations/beta"?' in done.stdout + done.stderr
 
