@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = REPOSITORY / "workflow" / "config" / "tiny.yaml"
@@ -47,8 +48,18 @@ def snakemake(*arguments: object, cwd: Path, **variables: str) -> subprocess.Com
 
 @pytest.fixture(scope="session")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory in which the tiny grid has run to its end, two jobs at a time on two stand-in GPUs."""
-    where = tmp_path_factory.mktemp("grid")
-    done = snakemake("--configfile", TINY, "--resources", "gpu=2", cwd=where, CUDA_VISIBLE_DEVICES=",".join(GPUS))
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    """A directory in which the tiny grid has run to its end, two jobs at a time on two stand-in GPUs.
+
+    It is run once for all test processes of a session. Who adds to it works on a copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    where = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "grid"
+    with FileLock(f"{where}.lock"):
+        if not where.exists():
+            where.mkdir()
+            options = ("--configfile", TINY, "--resources", "gpu=2")
+            done = snakemake(*options, cwd=where, CUDA_VISIBLE_DEVICES=",".join(GPUS))
+            if done.returncode:
+                where.rename(f"{where}-{os.getpid()}-failed")
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     return where

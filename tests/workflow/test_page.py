@@ -1,5 +1,7 @@
 """What is made on top of the main grid: explanations, costs, ablations, and the page that shows all of it."""
 
+import shutil
+
 import pandas as pd
 import pytest
 
@@ -8,12 +10,14 @@ from tests.workflow.conftest import TINY, command, snakemake
 
 
 @pytest.fixture(scope="module")
-def page(grid):
-    """The tiny grid with its page and its ablations, made in two goes as a user would."""
+def page(grid, tmp_path_factory):
+    """A copy of the tiny grid with its ablations and its page, made in two goes as a user would."""
+    where = tmp_path_factory.mktemp("page") / "copy"
+    shutil.copytree(grid, where, symlinks=True)
     for target in ("ablations", "results/report.html"):
-        done = snakemake(target, "--configfile", TINY, "--resources", "gpu=2", cwd=grid, CUDA_VISIBLE_DEVICES="4,7")
+        done = snakemake(target, "--configfile", TINY, "--resources", "gpu=2", cwd=where, CUDA_VISIBLE_DEVICES="4,7")
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    return grid / "results"
+    return where / "results"
 
 
 def test_an_ablation_is_a_grid_of_its_own(page):
