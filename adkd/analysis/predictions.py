@@ -44,6 +44,8 @@ def read_predictions(runs: Sequence[Run], column: Column, recorded: pd.Series) -
             raise InputError(f"{path} is missing; make it anew with: {run.command}")
         table = _columns(path)
         logits = np.stack([table[f"logit_{number}"] for number in range(column.task.outputs)], axis=1).astype(float)
+        if not np.isfinite(logits).all():
+            raise InputError(f"{path} has predictions that are not finite numbers; make it anew with: {run.command}")
         if idx is None:
             idx, labels = table["idx"], table["label"]
             if not column.task.regression:

@@ -11,6 +11,7 @@ from adkd.analysis.glue_server import FILES, File, write_zip
 from adkd.analysis.grid import TEACHER, Column, Grid, Run, read_grid
 from adkd.analysis.layout import Cell, Table, markdown, plain
 from adkd.analysis.predictions import Predictions, read_predictions
+from adkd.analysis.stale import refuse_stale
 from adkd.data.metrics import official
 from adkd.data.tasks import task
 from adkd.errors import InputError, unknown
@@ -95,8 +96,7 @@ def _check_stored(runs: dict[str, tuple[Run, ...]]) -> None:
         if not report.is_file() or not run.spec.is_file():
             path, command = (report, run.command) if run.spec.is_file() else (run.spec, "adkd plan")
             raise InputError(f"{path} is missing; make it with: {command}")
-        if read_json(report)["spec"] != read_json(run.spec):
-            raise InputError(f"{report} was made with another spec than {run.spec}; make it anew with: {run.command}")
+        refuse_stale(report, read_json(report)["spec"], read_json(run.spec), run.command)
     stored = [(run, _predictions(run, file)) for file in FILES for run in runs.get(file.task, ())]
     if missing := [(run, path) for run, path in stored if not path.is_file()]:
         run, path = missing[0]
@@ -160,8 +160,6 @@ def _answers(plan: Grid, file: File, choice: Choice) -> list[str]:
         )
     predicted = stored.averaged[np.argsort(stored.idx)]
     if column.task.regression:
-        if not np.isfinite(predicted).all():
-            raise InputError(f"{path} has predictions that are not finite numbers")
         return [f"{value:.3f}" for value in np.clip(predicted, 0, 5)]
     return [column.task.labels[number] for number in predicted] if file.words else [str(number) for number in predicted]
 

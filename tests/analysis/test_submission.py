@@ -235,6 +235,15 @@ def infinite(results):
         store(path, np.full((1379, 1), np.nan), np.full(1379, -1), np.arange(1379))
 
 
+def undefined(results):
+    """One class logit of one run is no number; the class of the largest would be given all the same."""
+    path = results / "students/adkd/qnli/seed-1/predictions/test.parquet"
+    table = pd.read_parquet(path)
+    path.unlink()
+    table.loc[5, "logit_1"] = np.nan
+    table.to_parquet(path, index=False)
+
+
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
@@ -249,6 +258,7 @@ def infinite(results):
         (cut, "277 rows, expected the official 3000"),
         (repeated, "every idx from 0 to 2999 is expected once; 1 of them are not there, first 7"),
         (infinite, "not finite"),
+        (undefined, "qnli.* not finite"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
