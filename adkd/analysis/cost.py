@@ -7,15 +7,15 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from adkd.analysis import scatter, stats
+from adkd.analysis import layout, scatter, stats
 from adkd.analysis.figures import save
 from adkd.analysis.grid import TEACHER, Column, Grid, Run, read_grid, read_scores, seed_scores, spec_of
-from adkd.analysis.layout import DASH, Cell, Table, cell, latex, markdown, plain
+from adkd.analysis.layout import DASH, Cell, Table, cell
 from adkd.analysis.main_table import METRICS
 from adkd.analysis.scores import COSTS
 from adkd.analysis.stale import refuse_stale
 from adkd.errors import InputError
-from adkd.files import new_file, read_json
+from adkd.files import read_json
 
 COLUMNS = ["method", "task", "metric", "mean", "sd", "n", *COSTS, "latency_1", "latency_32", "measured"]
 
@@ -32,15 +32,8 @@ def write(grid: Path, scores: Path, out: Path, figures: Path) -> None:
     table = read_scores(plan, scores)
     found = costs(plan, table)
     tables = [_table(plan, found, column) for column in plan.columns(plan.roles[0]) if column.averaged]
-    texts = {
-        "cost.csv": found.to_csv(index=False, lineterminator="\n"),
-        "cost.md": "# Cost\n\n" + "\n".join(map(markdown, tables)),
-        "cost.tex": "\n".join(map(latex, tables)),
-        "cost.txt": "\n".join(map(plain, tables)),
-    }
-    for name, text in texts.items():
-        with new_file(out / name) as temporary:
-            temporary.write_text(text)
+    csv = found.to_csv(index=False, lineterminator="\n")
+    layout.write(out, {"cost.csv": csv} | layout.texts("cost", "Cost", tables))
     with plt.rc_context(scatter.SCATTER):
         save(_figure(plan, table), figures, "cost")
 

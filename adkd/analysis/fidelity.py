@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from adkd.analysis import explanations
+from adkd.analysis import explanations, layout
 from adkd.analysis.explanations import Explanations
 from adkd.analysis.fidelity_table import comparisons, fidelity_tables, measured
 from adkd.analysis.grid import TEACHER, Grid, Run, read_grid
-from adkd.analysis.layout import latex, markdown, plain
 from adkd.errors import InputError
 from adkd.files import new_file, read_json
 
@@ -89,13 +88,8 @@ def write(grid: Path, fidelity: Path, out: Path) -> None:
     texts = {
         "fidelity.csv": measured(plan, table).to_csv(index=False, lineterminator="\n"),
         "fidelity_tests.csv": tests.to_csv(index=False, lineterminator="\n"),
-        "fidelity.md": "# Fidelity to the teacher's reasons\n\n" + "\n".join(map(markdown, tables)),
-        "fidelity.tex": "\n".join(map(latex, tables)),
-        "fidelity.txt": "\n".join(map(plain, tables)),
     }
-    for name, text in texts.items():
-        with new_file(out / name) as temporary:
-            temporary.write_text(text)
+    layout.write(out, texts | layout.texts("fidelity", "Fidelity to the teacher's reasons", tables))
 
 
 def _explained(plan: Grid) -> list[Run]:

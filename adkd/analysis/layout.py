@@ -1,9 +1,12 @@
 """One table, three ways to read it: Markdown, LaTeX (booktabs) and plain text for a terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from pathlib import Path
 from textwrap import fill
+
+from adkd.files import new_file
 
 WIDTH = 110
 """Characters in a line of plain text."""
@@ -37,6 +40,22 @@ def cell(value: float, sd: float, digits: int = 1, **more: object) -> Cell:
     """``value ± sd``, or the value alone where there is no sd."""
     spread = f" ± {sd:.{digits}f}" if sd == sd else ""
     return Cell(f"{value:.{digits}f}{spread}", **more)
+
+
+def write(out: Path, texts: Mapping[str, str]) -> None:
+    """Write files into the directory ``out``, name -> text."""
+    for name, text in texts.items():
+        with new_file(out / name) as temporary:
+            temporary.write_text(text)
+
+
+def texts(name: str, heading: str, tables: Sequence[Table], nothing: str = "") -> dict[str, str]:
+    """``NAME.md``, ``.tex`` and ``.txt`` of some tables, or with the line ``nothing`` where there are none."""
+    return {
+        f"{name}.md": f"# {heading}\n\n" + ("\n".join(map(markdown, tables)) or nothing),
+        f"{name}.tex": "\n".join(map(latex, tables)) or f"% {nothing}",
+        f"{name}.txt": "\n".join(map(plain, tables)) or nothing,
+    }
 
 
 def markdown(table: Table) -> str:

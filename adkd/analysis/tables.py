@@ -4,14 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from adkd.analysis import published
+from adkd.analysis import layout, published
 from adkd.analysis.grid import Grid, read_grid, read_scores
-from adkd.analysis.layout import latex, markdown, plain
 from adkd.analysis.main_table import averages, main_tables, measured
 from adkd.analysis.significance import comparisons
 from adkd.analysis.significance_text import significance_markdown
 from adkd.errors import InputError
-from adkd.files import new_file
 
 
 def write(grid: Path, scores: Path, out: Path) -> None:
@@ -30,28 +28,20 @@ def write(grid: Path, scores: Path, out: Path) -> None:
     texts = {
         "main.csv": _csv(measured(plan, table)),
         "average.csv": _csv(averages(plan, table)),
-        "main.md": "# Main table\n\n" + "\n".join(map(markdown, tables)),
-        "main.tex": "\n".join(map(latex, tables)),
-        "main.txt": "\n".join(map(plain, tables)),
         "significance.csv": _csv(significance),
         "significance.md": significance_markdown(plan, significance),
     }
+    texts |= layout.texts("main", "Main table", tables)
     if plan.title is None:
         texts |= _published(plan, table)
-    for name, text in texts.items():
-        with new_file(out / name) as temporary:
-            temporary.write_text(text)
+    layout.write(out, texts)
 
 
 def _published(plan: Grid, scores: pd.DataFrame) -> dict[str, str]:
     found = published.compared(plan, scores)
     tables = published.tables(plan, found)
-    return {
-        "published.csv": _csv(found),
-        "published.md": "# Published and reproduced\n\n" + ("\n".join(map(markdown, tables)) or published.NOTHING),
-        "published.tex": "\n".join(map(latex, tables)) or f"% {published.NOTHING}",
-        "published.txt": "\n".join(map(plain, tables)) or published.NOTHING,
-    }
+    texts = layout.texts("published", "Published and reproduced", tables, published.NOTHING)
+    return {"published.csv": _csv(found)} | texts
 
 
 def summary(tables: Path) -> str:
