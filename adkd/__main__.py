@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -183,11 +183,12 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="JSON file to write; without it nothing is written.")] = None,
 ) -> None:
     """Score any sequence classifier on a task's dev sets; without a config or --data, on those of the hub."""
+    from adkd import config as configs
     from adkd import devices
     from adkd.files import write_json
 
     spec = {"model": model, "tokenizer": tokenizer, "task": task, "labels": labels.split(",") if labels else None}
-    spec |= _dev_data(task, config, data) | ({} if max_length is None else {"max_length": max_length})
+    spec |= configs.dev_data(task, config, data) | ({} if max_length is None else {"max_length": max_length})
     with devices.lease(spec["device"]):
         from adkd.training import evaluate
 
@@ -262,25 +263,6 @@ def _out(grid: Path) -> Path:
     from adkd.analysis.grid import read_grid
 
     return read_grid(grid).out
-
-
-def _dev_data(task: str, config: list[Path] | None, directory: Path | None) -> dict[str, Any]:
-    """Where the dev sets of a task come from, and how they are read: a config's way, or that of a GLUE directory."""
-    from adkd import config as configs
-
-    if config and directory:
-        raise InputError("--data and --configfile both say where the data is; give one of them")
-    if not config:
-        source = {"name": "directory", "path": str(directory)} if directory else {"name": "hub"}
-        return {"source": source, "exceptions": {}, "max_length": 128, "device": "auto", "threads": None}
-    given = configs.validate(configs.load_config(config) | {"tasks": [task]})
-    return {
-        "source": configs.source(given),
-        "exceptions": given["data"]["expected_rows"].get(task, {}),
-        "max_length": given["data"]["max_length"],
-        "device": given["device"],
-        "threads": given["threads"],
-    }
 
 
 def _configs(config: list[Path] | None) -> list[Path]:

@@ -67,6 +67,28 @@ def source(config: Config) -> dict[str, Any]:
     return {"name": data["source"]} | {key: data[key] for key in ("path", "rows") if data[key] is not None}
 
 
+def dev_data(name: str, paths: Sequence[Path] | None, directory: Path | None) -> dict[str, Any]:
+    """Where the dev sets of a task come from, and how they are read: as config files say, from a directory of GLUE's
+    files, or, without either, from the hub.
+
+    Raises:
+        InputError: both say it, or the config has a mistake.
+    """
+    if paths and directory:
+        raise InputError("--data and --configfile both say where the data is; give one of them")
+    if not paths:
+        found = {"name": "directory", "path": str(directory)} if directory else {"name": "hub"}
+        return {"source": found, "exceptions": {}, "max_length": 128, "device": "auto", "threads": None}
+    config = validate(load_config(paths) | {"tasks": [name]})
+    return {
+        "source": source(config),
+        "exceptions": config["data"]["expected_rows"].get(name, {}),
+        "max_length": config["data"]["max_length"],
+        "device": config["device"],
+        "threads": config["threads"],
+    }
+
+
 def method_settings(config: Config, method: str, name: str) -> tuple[Outline, settings.Training]:
     """A method's settings on a task, and how its students are trained there."""
     return settings.resolve(methods.outline(method), method, name, config["settings"])
