@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from adkd.analysis import stats
-from adkd.analysis.figures import BLACK, BLANK, BLUE, GREY, STYLE, VERMILION, panels_for, save, title
+from adkd.analysis.figures import BLACK, BLANK, BLUE, GREY, STYLE, VERMILION, interval, panels_for, save, seeds, title
 from adkd.analysis.grid import TEACHER, Column, Grid, read_grid, read_scores, seed_scores
 from adkd.analysis.main_table import METRICS
 from adkd.errors import InputError
@@ -39,11 +39,9 @@ def _curve(plan: Grid, table: pd.DataFrame) -> Figure:
     figure, panels = panels_for(len(columns), 2 + len(points))
     for axes, column in zip(panels, columns, strict=False):
         _panel(axes, plan, table, column, points)
-    n = len(plan.seeds)
-    interval = "bar = 95 % t interval over seeds" if n > 1 else "one seed: no interval"
     title(
         figure,
-        f"{plan.title}: scores on {role} (n = {n} seed{'s' * (n > 1)}). Circle = mean, dot = a seed, {interval}; "
+        f"{plan.title}: scores on {role} ({seeds(plan)}). Circle = mean, dot = a seed, {interval(plan, 'bar =')}; "
         f"solid line = {plan.labels[plan.reference]}, shaded its interval; dashed = teacher",
     )
     return figure

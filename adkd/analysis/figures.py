@@ -65,8 +65,7 @@ def _scores(plan: Grid, table: pd.DataFrame) -> Figure:
     for axes, column in zip(panels, columns, strict=False):
         _score_panel(axes, plan, table, column)
         _name_rows(axes, plan.methods, plan)
-    n = len(plan.seeds)
-    title(figure, f"Scores on {role}: every dot a seed (n = {n}), bar = mean, dashed = teacher")
+    title(figure, f"Scores on {role} ({seeds(plan)}): dot = a seed, bar = mean, dashed = teacher")
     return figure
 
 
@@ -110,11 +109,8 @@ def _differences(plan: Grid, significance: pd.DataFrame) -> Figure:
         axes.set_title(name, loc="left")
         axes.set_xlabel(f"points above {plan.reference}")
         _name_rows(axes, plan.compared, plan)
-    n = len(plan.seeds)
-    interval = (
-        "line = 95 % t interval over seeds, not adjusted for many comparisons" if n > 1 else "one seed: no interval"
-    )
-    title(figure, f"Difference to {plan.reference} on {role} (n = {n} seed{'s' * (n > 1)}): diamond = mean; {interval}")
+    lines = interval(plan, "line =", "not adjusted for many comparisons")
+    title(figure, f"Difference to {plan.reference} on {role} ({seeds(plan)}): diamond = mean; {lines}")
     return figure
 
 
@@ -139,6 +135,18 @@ def _name_rows(axes: Axes, methods: tuple[str, ...], plan: Grid) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5))
     for label in axes.get_yticklabels():
         label.set_color(VERMILION if label.get_text() == plan.reference else BLACK)
+
+
+def seeds(plan: Grid) -> str:
+    """How many seeds a figure stands on, in words."""
+    n = len(plan.seeds)
+    return f"n = {n} seed{'s' * (n > 1)}"
+
+
+def interval(plan: Grid, mark: str, more: str = "") -> str:
+    """What the intervals of a figure are, ``mark`` being what draws them; or that there are none."""
+    said = f"{mark} 95 % t interval over seeds" + f", {more}" * bool(more)
+    return said if len(plan.seeds) > 1 else "one seed: no interval"
 
 
 def title(figure: Figure, text: str) -> None:

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from adkd.analysis import stats
-from adkd.analysis.figures import BLACK, BLANK, BLUE, STYLE, VERMILION, panels_for, title
+from adkd.analysis.figures import BLACK, BLANK, BLUE, STYLE, VERMILION, interval, panels_for, seeds, title
 from adkd.analysis.grid import TEACHER, Column, Grid, seed_scores
 from adkd.analysis.main_table import METRICS
 
@@ -47,12 +47,10 @@ def draw(plan: Grid, table: pd.DataFrame, columns: list[Column], against: Agains
         axes.set_xscale("log" if log else "linear")
         axes.set_xlabel(about)
         labels.append(_panel(axes, plan, table, against, column))
-    n = len(plan.seeds)
-    interval = "lines = 95 % t intervals over seeds" if n > 1 else "one seed: no interval"
     title(
         figure,
         f"{plan.title + ': score' if plan.title else 'Score'} on {plan.roles[0]} against {about} "
-        f"(n = {n} seed{'s' * (n > 1)}): large mark = mean, small = a seed; {interval}; dashed = teacher's score",
+        f"({seeds(plan)}): large mark = mean, small = a seed; {interval(plan, 'lines =')}; dashed = teacher's score",
     )
     figure.canvas.draw()  # the layout has to be known before labels can be kept apart
     figure.set_layout_engine("none")
