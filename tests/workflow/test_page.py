@@ -11,11 +11,15 @@ from tests.workflow.conftest import TINY, command, snakemake
 
 @pytest.fixture(scope="module")
 def page(grid, tmp_path_factory):
-    """A copy of the tiny grid with its ablations and its page, made in two goes as a user would."""
+    """A copy of the tiny grid with its ablations and its page, made in two goes as a user would; of three methods."""
     where = tmp_path_factory.mktemp("page") / "copy"
     shutil.copytree(grid, where, symlinks=True)
+    fewer = where / "fewer.yaml"
+    fewer.write_text("methods: [finetune, vanilla_kd, adkd]\n")
     for target in ("ablations", "results/report.html"):
-        done = snakemake(target, "--configfile", TINY, "--resources", "gpu=2", cwd=where, CUDA_VISIBLE_DEVICES="4,7")
+        done = snakemake(
+            target, "--configfile", TINY, fewer, "--resources", "gpu=2", cwd=where, CUDA_VISIBLE_DEVICES="4,7"
+        )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     return where / "results"
 
