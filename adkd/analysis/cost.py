@@ -114,10 +114,11 @@ def _table(plan: Grid, found: pd.DataFrame, column: Column) -> Table:
     header = ["method", "n", METRICS.get(column.metric, column.metric), "training s", "TFLOPs", "peak GiB"]
     header += ["M parameters", "ms (1)", "ms (32)", "examples/s"]
     footnotes = {letter: reason for reason, letter in letters.items()}
-    return Table(f"Cost on {column.title}", header, rows, footnotes, _notes(plan, here))
+    return Table(f"Cost on {column.title}", header, rows, footnotes, notes(plan, here))
 
 
-def _notes(plan: Grid, here: pd.DataFrame) -> list[str]:
+def notes(plan: Grid, here: pd.DataFrame) -> list[str]:
+    """What a reader has to know of the rows of one task: the runs, the machine, what is counted and what is not."""
     machines = {_machine(read_json(run.result / "metrics.json")) for run in plan.runs}
     timed = dict.fromkeys(here["measured"])
     return [

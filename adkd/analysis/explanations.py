@@ -1,10 +1,13 @@
 """Stored explanations of one model, and how much the reasons of two models for the same answers agree."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import spearmanr
 
@@ -14,6 +17,7 @@ from adkd.analysis.stats import Array
 from adkd.errors import InputError
 from adkd.files import read_json
 
+REPORT = "explanation.json"
 FAITHFULNESS = ("comprehensiveness", "comprehensiveness_random", "sufficiency", "sufficiency_random")
 """What an explanation says of how faithful it is to its own model."""
 TOP = 5
@@ -59,19 +63,29 @@ def command(grid: Grid, run: Run) -> str:
     return f"adkd explain {spec_path(grid, run)}"
 
 
+def stored(grid: Grid, run: Run, columns: Sequence[str] | None = None) -> tuple[dict[str, Any], pa.Table]:
+    """The report of a run's explanation, which must be there, and its examples, of which ``columns`` alone may be read.
+
+    Raises:
+        InputError: they were made with another spec than the plan's.
+    """
+    planned, report = spec_path(grid, run), run.explanation / REPORT
+    if not planned.is_file():
+        raise InputError(f"{planned} is missing; make it with: adkd plan")
+    about = read_json(report)
+    refuse_stale(report, about.get("spec"), read_json(planned), command(grid, run))
+    # Threads and pandas take longer to start than these small files to read.
+    return about, pq.ParquetFile(run.explanation / "examples.parquet").read(columns=columns, use_threads=False)
+
+
 def read(grid: Grid, run: Run) -> Explanations:
     """The explanations of a run, which must be there.
 
     Raises:
         InputError: they were made with another spec than the plan's.
     """
-    planned, report = spec_path(grid, run), run.explanation / "explanation.json"
-    if not planned.is_file():
-        raise InputError(f"{planned} is missing; make it with: adkd plan")
-    about = read_json(report)
-    refuse_stale(report, about.get("spec"), read_json(planned), command(grid, run))
-    # Threads and pandas take longer to start than these small files to read.
-    table = pq.ParquetFile(run.explanation / "examples.parquet").read(use_threads=False).to_pydict()
+    about, examples = stored(grid, run)
+    table = examples.to_pydict()
     words = [~np.array(special) for special in table["special"]]
 
     def maps(name: str) -> list[Array]:
@@ -103,14 +117,12 @@ def agreement(teacher: Explanations, student: Explanations) -> dict[str, Measure
     rank, magnitude, overlap, chance = [], [], [], []
     for number, answer in enumerate(answers):
         a, b = (each.contributions[number][answer] for each in (teacher, student))
+        rank.append(rank_correlation(a, b))
         if _differ(a) and _differ(b):
-            rank.append(spearmanr(a, b).statistic)
             of_size = np.abs if regression else np.asarray
             overlap.append(top_overlap(of_size(a), of_size(b)))
             chance.append(top_size(len(a)) / len(a))
-        a, b = (each.magnitudes[number][answer] for each in (teacher, student))
-        if _differ(a) and _differ(b):
-            magnitude.append(spearmanr(a, b).statistic)
+        magnitude.append(rank_correlation(*(each.magnitudes[number][answer] for each in (teacher, student))))
     return {
         "rank_correlation": _mean(rank),
         "magnitude_correlation": _mean(magnitude),
@@ -118,6 +130,11 @@ def agreement(teacher: Explanations, student: Explanations) -> dict[str, Measure
         "top_k_overlap_chance": _mean(chance),
         "agreement": _same_values(teacher, student) if regression else _mean(answers == student.logits.argmax(-1)),
     }
+
+
+def rank_correlation(a: Array, b: Array) -> float:
+    """Spearman's correlation of two maps ``[L]``; NaN below two tokens or where one map is the same everywhere."""
+    return float(spearmanr(a, b).statistic) if _differ(a) and _differ(b) else nan
 
 
 def top_overlap(a: Array, b: Array) -> float:

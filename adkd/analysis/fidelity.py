@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,10 +29,10 @@ def collect(grid: Path, out: Path) -> None:
     """
     plan = read_grid(grid)
     runs = _explained(plan)
-    missing = [run for run in runs if not (run.explanation / "explanation.json").is_file()]
+    missing = [run for run in runs if not (run.explanation / explanations.REPORT).is_file()]
     if missing:
         raise InputError(
-            f"{missing[0].explanation / 'explanation.json'} is missing ({len(missing)} of {len(runs)} runs are not "
+            f"{missing[0].explanation / explanations.REPORT} is missing ({len(missing)} of {len(runs)} runs are not "
             f"explained); make it with: {explanations.command(plan, missing[0])}"
         )
     teachers = {(run.task, run.seed): run for run in runs if run.method == TEACHER}
@@ -83,13 +84,17 @@ def write(grid: Path, fidelity: Path, out: Path) -> None:
     plan = read_grid(grid)
     table = read(plan, fidelity)
     tests = comparisons(plan, table)
-    specs = [read_json(explanations.spec_path(plan, run)) for run in _explained(plan)]
-    tables = fidelity_tables(plan, table, tests, specs)
+    tables = fidelity_tables(plan, table, tests, specs(plan))
     texts = {
         "fidelity.csv": measured(plan, table).to_csv(index=False, lineterminator="\n"),
         "fidelity_tests.csv": tests.to_csv(index=False, lineterminator="\n"),
     }
     layout.write(out, texts | layout.texts("fidelity", "Fidelity to the teacher's reasons", tables))
+
+
+def specs(plan: Grid) -> list[dict[str, Any]]:
+    """The specs of all planned explanations."""
+    return [read_json(explanations.spec_path(plan, run)) for run in _explained(plan)]
 
 
 def _explained(plan: Grid) -> list[Run]:

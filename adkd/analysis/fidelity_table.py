@@ -24,6 +24,7 @@ HEADER = {
     "sufficiency": "suff. (random)",
 }
 """Measures that are columns of the table, and their titles."""
+UNDEFINED = "undefined in at least one run"
 
 
 def values_of(table: pd.DataFrame, method: str, task: str, measure: str) -> pd.Series:
@@ -101,7 +102,7 @@ def fidelity_tables(grid: Grid, table: pd.DataFrame, tests: pd.DataFrame, specs:
 
 
 def _table(grid: Grid, one: Task, cells: pd.DataFrame, tests: pd.DataFrame, specs: list[dict[str, Any]]) -> Table:
-    starred = set(tests[(tests["task"] == one.name) & (tests["p_holm"] < stats.ALPHA)]["method"])
+    stars = starred(tests, one.name)
     footnotes: dict[str, str] = {}
     rows = []
     for method in (TEACHER, *grid.methods):
@@ -111,13 +112,13 @@ def _table(grid: Grid, one: Task, cells: pd.DataFrame, tests: pd.DataFrame, spec
             if measure not in of_method.index:
                 row.append(Cell(DASH))
             elif np.isnan(of_method.loc[measure, "mean"]):
-                footnotes["u"] = "undefined in at least one run"
+                footnotes["u"] = UNDEFINED
                 row.append(Cell(DASH, mark="u"))
             else:
                 shown = cell(*of_method.loc[measure, ["mean", "sd"]], digits=2)
                 random = of_method["mean"].get(f"{measure}_random", np.nan)
                 yardstick = f" ({random:.2f})" if random == random else ""
-                row.append(Cell(shown.text + yardstick, star=measure == TESTED and method in starred))
+                row.append(Cell(shown.text + yardstick, star=measure == TESTED and method in stars))
         rows.append(row)
     about = f"{grid.title}: fidelity" if grid.title else "Fidelity"
     title = f"{about} on {one.title}, mean ± sd over n seeds"
@@ -149,6 +150,11 @@ def notes(grid: Grid, one: Task, cells: pd.DataFrame, tests: pd.DataFrame, specs
     if grid.teacher_is_shared:
         said.append("One teacher serves all seeds (n = 1): how results vary between teachers is not in the ±.")
     return said + star_note(grid, tests, more="fidelity_tests.csv")
+
+
+def starred(tests: pd.DataFrame, name: str) -> set[str]:
+    """The methods whose rank correlation on a task differs from the reference's; ``tests`` of ``comparisons``."""
+    return set(tests[(tests["task"] == name) & (tests["p_holm"] < stats.ALPHA)]["method"])
 
 
 def _by_chance(chance: float) -> str:

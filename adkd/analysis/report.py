@@ -10,13 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from adkd.analysis import stats
+from adkd.analysis.fidelity import specs
 from adkd.analysis.grid import Grid, read_grid, read_scores
 from adkd.analysis.main_table import METRICS, selection_note, spans
 from adkd.analysis.report_page.ablations import ablations
 from adkd.analysis.report_page.attributions import attributions
-from adkd.analysis.report_page.cost import cost_tables
+from adkd.analysis.report_page.cost import costs
 from adkd.analysis.report_page.curves import Metrics, curves
-from adkd.analysis.report_page.fidelity import fidelity_tables, scatters
+from adkd.analysis.report_page.fidelity import reasons, scatters
 from adkd.analysis.report_page.plots import looks
 from adkd.analysis.report_page.provenance import provenance
 from adkd.analysis.report_page.published import publications
@@ -51,7 +52,7 @@ def write(grid_path: Path, out: Path) -> None:
     main, average, significance = (_table(grid, results, name) for name in ("main", "average", "significance"))
     metrics = _metrics(grid)
     fidelity, cost, published = (_optional(results, name) for name in ("fidelity", "cost", "published"))
-    explained = attributions(grid, results)
+    explained = attributions(grid)
     page = {
         "grid": grid,
         "facts": _facts(grid, metrics),
@@ -59,10 +60,13 @@ def write(grid_path: Path, out: Path) -> None:
         "scores": score_tables(grid, scores, main, average, significance),
         "forests": forests(grid, significance),
         "watched": "held_out" if grid.selection == "held_out" else "validation",
-        "fidelity": _made(fidelity, lambda table: fidelity_tables(grid, table)),
+        "fidelity": _made(
+            fidelity,
+            lambda table: reasons(grid, table, _table(grid, results, "fidelity_tests", "fidelity"), specs(grid)),
+        ),
         "scatters": _made(fidelity, lambda table: scatters(grid, main, table)),
         "explained": explained,
-        "cost": _made(cost, lambda table: cost_tables(grid, table)),
+        "cost": _made(cost, lambda table: costs(grid, table)),
         "published": _made(published, lambda table: publications(grid, table)),
         "ablations": ablations(grid, results),
         "provenance": provenance(grid, metrics),
@@ -79,10 +83,10 @@ def write(grid_path: Path, out: Path) -> None:
         temporary.write_text(_rendered(page), encoding="utf-8")
 
 
-def _table(grid: Grid, results: Path, name: str) -> pd.DataFrame:
+def _table(grid: Grid, results: Path, name: str, command: str = "tables") -> pd.DataFrame:
     path = results / "tables" / f"{name}.csv"
     if not path.is_file():
-        raise InputError(f"{path} is missing; make it with: adkd tables {grid.path}")
+        raise InputError(f"{path} is missing; make it with: adkd {command} {grid.path}")
     return pd.read_csv(path)
 
 
@@ -176,9 +180,9 @@ def _rendered(page: dict[str, Any]) -> str:
     return environment.get_template("page.html").render(page, style=style, script=script)
 
 
-Made = Callable[[pd.DataFrame], list[Any]]
+Made = Callable[[pd.DataFrame], Any]
 
 
-def _made(table: pd.DataFrame | None, part: Made) -> list[Any] | None:
+def _made(table: pd.DataFrame | None, part: Made) -> Any | None:
     """A part of the page, or None where its table was not made."""
     return None if table is None else part(table)

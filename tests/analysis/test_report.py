@@ -31,6 +31,7 @@ NASTY = "</script><script>document.title='broken'</script>"
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+STARRED = ("finetune", "stsb")
 MEASURES = ("rank_correlation", "top_k_overlap", "top_k_overlap_chance", "agreement", "completeness_error")
 
 
@@ -44,7 +45,7 @@ def recorded(results: Path, rng: np.random.Generator, **more: object) -> None:
             for s, e in steps
         ]
         kept = int(rng.integers(1, len(steps)))
-        told = {"model": "tiny_bert", "student": {"from_teacher_layers": [0]}} | value["spec"]
+        told = {"model": "tiny_bert", "student": {"from_teacher_layers": [0]}, "threads": 1} | value["spec"]
         write_json(results / "plan" / path.relative_to(results).parent.with_suffix(".json"), told)
         value |= {
             "spec": told,
@@ -63,7 +64,7 @@ def recorded(results: Path, rng: np.random.Generator, **more: object) -> None:
 
 
 def explained(grid: Grid, results: Path, rng: np.random.Generator, rows: int = 30) -> None:
-    """``examples.parquet`` of every run: each student's map is the teacher's with noise, some of its tokens nasty."""
+    """The explanation of every run: each student's map is the teacher's with noise, some of its tokens nasty."""
     words = ["<b>", "a&b", '"', NASTY, "film", "##ing"]
     for run in grid.runs:
         one, fixed = task(run.task), np.random.default_rng(0)
@@ -82,21 +83,34 @@ def explained(grid: Grid, results: Path, rng: np.random.Generator, rows: int = 3
                     "contributions": maps.tolist(),
                 }
             )
-        path = results / "explanations" / run.result.relative_to(results) / "examples.parquet"
+        where = run.result.relative_to(results)
+        path = results / "explanations" / where / "examples.parquet"
         path.parent.mkdir(parents=True)
         pq.write_table(pa.Table.from_pylist(table), path)
+        role = "teacher" if run.method == TEACHER else "student"
+        spec = {"task": run.task, "split": "validation", "steps": 16, "bins": [0.5], "inputs": {role: str(run.result)}}
+        write_json(path.with_name("explanation.json"), {"spec": spec})
+        write_json(results / "plan/explanations" / where.with_name(f"{where.name}.json"), spec)
+    planned = read_json(grid.path)
+    for entry in planned["runs"] + planned["teachers"]:
+        entry["explanation"] = entry["result"].replace("results/", "results/explanations/", 1)
+    write_json(grid.path, planned)
 
 
 def measured(grid: Grid, results: Path, rng: np.random.Generator) -> None:
-    """``fidelity.csv``, ``cost.csv``, ``published.csv`` and one ablation."""
+    """``fidelity.csv`` and its tests, ``cost.csv``, ``published.csv`` and one ablation."""
     every = [(method, name) for method in (TEACHER, *grid.methods) for name in grid.tasks]
     rows = [(*e, m, rng.random(), rng.random() / 9, 3, "validation", 30) for e in every for m in MEASURES]
     columns = ["method", "task", "measure", "mean", "sd", "n", "split", "rows"]
     out = results / "tables"
     pd.DataFrame(rows, columns=columns).to_csv(out / "fidelity.csv", index=False)
-    costs = [(*e, "accuracy", rng.random(), 3, 40.0, 2**30, 3e12, 17e6, 0.004, 0.05) for e in every]
+    tests = [(m, t, 0.001 if (m, t) == STARRED else 0.5, 3, 0.25) for m in grid.compared for t in grid.tasks]
+    columns = ["method", "task", "p_holm", "n", "smallest_p"]
+    pd.DataFrame(tests, columns=columns).to_csv(out / "fidelity_tests.csv", index=False)
+    costs = [(*e, "accuracy", rng.random(), 3, 40.0, 2**30, 3e12, 17e6, 0.004, 0.05, f"some {e[1]}") for e in every]
     columns = ["method", "task", "metric", "mean", "n", "seconds", "peak_memory_bytes", "flops", "parameters"]
-    pd.DataFrame(costs, columns=[*columns, "latency_1", "latency_32"]).to_csv(out / "cost.csv", index=False)
+    columns += ["latency_1", "latency_32", "measured"]
+    pd.DataFrame(costs, columns=columns).to_csv(out / "cost.csv", index=False)
     columns = ["source", "method", "task", "metric", "published", "reproduced_mean", "reproduced_sd", "n", "difference"]
     rows = [("Someone 2020", m, t, "accuracy", 80.0, 60.0, 1.0, 3, -20.0, "recalled <i>only</i>") for m, t in every]
     pd.DataFrame(rows, columns=[*columns, "status"]).to_csv(out / "published.csv", index=False)
@@ -169,6 +183,28 @@ def test_every_part_that_was_made_is_shown(results):
     for said in ("40.0", "1.00", "3.00", "17.0", "4.00", "50.0"):  # s, GiB, TFLOP, M, ms, ms
         assert f">{said}</td>" in cost
     assert "recalled &lt;i&gt;only&lt;/i&gt;" in section(text, "published")
+
+
+def test_a_table_of_reasons_or_costs_says_its_test_and_its_limits_once(results):
+    text = page(results(whole=True))
+    for name, said in (("fidelity", "paired sign-flip test over seeds"), ("cost", "Machine: cpu, 1 thread(s)")):
+        part = section(text, name)
+        assert part.count("<table") == 2
+        assert part.count(said) == 1
+    for task_name in ("stsb", "rte"):  # what differs between tasks stands under each
+        assert section(text, "cost").count(f"measured on some {task_name}") == 1
+    rows = re.findall('<tr(?: class="reference")?>.*?</tr>', section(text, "fidelity"), re.DOTALL)
+    starred = [row for row in rows if 'class="star"' in row]
+    assert len(starred) == 1
+    assert f">{STARRED[0]}</th>" in starred[0]
+
+
+def test_an_example_of_another_making_is_refused(results):
+    found = results(whole=True)
+    path = found / "explanations/students/adkd/rte/seed-1/explanation.json"
+    write_json(path, {"spec": read_json(path)["spec"] | {"steps": 2}})
+    with pytest.raises(InputError, match=r"steps was 2, the plan says 16; .* adkd explain .*rte/seed-1"):
+        page(found)
 
 
 def test_scores_and_intervals_are_those_of_the_tables(results):

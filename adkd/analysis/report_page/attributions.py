@@ -1,14 +1,12 @@
 """Examples with the teacher's and the students' token contributions side by side, chosen by a rule."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from scipy.special import softmax
-from scipy.stats import spearmanr
 
+from adkd.analysis import explanations
 from adkd.analysis.grid import TEACHER, Grid, Run
 from adkd.analysis.report_page.sortable import minus
 from adkd.data.tasks import Task, task
@@ -28,24 +26,27 @@ Explained = Mapping[str, Any]
 """One row of ``examples.parquet``."""
 
 
-def attributions(grid: Grid, results: Path) -> dict[str, dict[str, Any]]:
+def attributions(grid: Grid) -> dict[str, dict[str, Any]]:
     """Task -> what the page shows of it; a task whose teacher or reference was not explained is left out.
 
     Per task: ``rule``, ``seeds`` (method -> seed), and ``examples``, best first, each with ``tokens``, ``special``,
     ``label``, ``rank`` (of the correlation with the reference, among so many examples), ``teacher`` and ``students`` by
     method: its ``answer``, its ``map`` [L] for the teacher's predicted class, and ``rho`` with the teacher's map.
+
+    Raises:
+        InputError: an explanation was made with another spec than the plan's.
     """
-    found = {name: _of_task(grid, results, task(name)) for name in grid.tasks}
+    found = {name: _of_task(grid, task(name)) for name in grid.tasks}
     return {name: value for name, value in found.items() if value}
 
 
-def _of_task(grid: Grid, results: Path, one: Task) -> dict[str, Any] | None:
+def _of_task(grid: Grid, one: Task) -> dict[str, Any] | None:
     students = {run.method: run for run in reversed(grid.students) if run.task == one.name}  # the first seed stays
     if grid.reference not in students:
         return None
     seed = students[grid.reference].seed
     teacher = next((run for run in grid.teachers if run.task == one.name and run.seed in (seed, "shared")), None)
-    read = {run.method: _read(results, run) for run in (teacher, *students.values()) if run}
+    read = {run.method: _read(grid, run) for run in (teacher, *students.values()) if run}
     if not read.get(TEACHER) or not read[grid.reference]:
         return None
     theirs = read.pop(TEACHER)
@@ -58,12 +59,12 @@ def _of_task(grid: Grid, results: Path, one: Task) -> dict[str, Any] | None:
     }
 
 
-def _read(results: Path, run: Run) -> dict[int, Explained]:
+def _read(grid: Grid, run: Run) -> dict[int, Explained]:
     """idx -> one explained example of a run; nothing if it was not explained."""
-    path = results / "explanations" / run.result.relative_to(results) / "examples.parquet"
-    if not path.is_file():
+    if run.explanation is None or not (run.explanation / explanations.REPORT).is_file():
         return {}
-    return {row["idx"]: row for row in pq.read_table(path, columns=COLUMNS).to_pylist()}
+    _, table = explanations.stored(grid, run, COLUMNS)
+    return {row["idx"]: row for row in table.to_pylist()}
 
 
 def spread(correlations: Mapping[int, float]) -> list[tuple[int, str]]:
@@ -80,18 +81,14 @@ def _correlations(theirs: Mapping[int, Explained], ours: Mapping[int, Explained]
 
 
 def correlation(teacher: Explained, student: Explained) -> float:
-    """Spearman's correlation of two maps over the tokens that are not special; NaN below 2 of them or on a flat map."""
+    """The rank correlation of two maps over the tokens that are not special; NaN where it has no meaning."""
     real = ~np.array(teacher["special"], bool)
-    maps = [np.array(shown_map(one, teacher))[real] for one in (teacher, student)]
-    if real.sum() < 2 or any(np.ptp(one) == 0 for one in maps):
-        return float("nan")
-    return float(spearmanr(*maps)[0])
+    return explanations.rank_correlation(*(np.array(shown_map(one, teacher))[real] for one in (teacher, student)))
 
 
 def shown_map(one: Explained, teacher: Explained) -> Sequence[float]:
     """[L] contributions to the logit of the class that the teacher predicts; of the output, for regression."""
-    views = one["contributions"]
-    return views[int(np.argmax(teacher["logits"]))] if len(views) > 1 else views[0]
+    return one["contributions"][int(np.argmax(teacher["logits"]))]
 
 
 def _example(one: Task, teacher: Explained, students: Mapping[str, Explained | None], rank: str) -> dict[str, Any]:

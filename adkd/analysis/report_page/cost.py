@@ -2,14 +2,15 @@
 
 import pandas as pd
 
+from adkd.analysis.cost import notes
 from adkd.analysis.grid import TEACHER, Grid
-from adkd.analysis.report_page.sortable import Row, Sortable, Value, kind_of, mean_sd, number
+from adkd.analysis.report_page.sortable import Row, Section, Sortable, Value, kind_of, mean_sd, number, section
 from adkd.data.tasks import task
 
 LATENCY = "latency_"
 
 
-def cost_tables(grid: Grid, cost: pd.DataFrame) -> list[Sortable]:
+def costs(grid: Grid, cost: pd.DataFrame) -> Section:
     """One table per task, methods as rows; ``cost`` as in ``cost.csv``: seconds, bytes, operations."""
     sizes = [name for name in cost.columns if name.startswith(LATENCY)]
     header = ["method", "n", "score", "training time (s)", "peak memory (GiB)", "training (TFLOP)", "parameters (M)"]
@@ -23,8 +24,9 @@ def cost_tables(grid: Grid, cost: pd.DataFrame) -> list[Sortable]:
             if method in found
         ]
         if rows:
-            tables.append(Sortable(task(name).title, header, rows))
-    return tables
+            under = notes(grid, cost[cost["task"] == name])
+            tables.append(Sortable(task(name).title, header, rows, notes=under))
+    return section(tables)
 
 
 def _cells(method: str, row: pd.Series, sizes: list[str]) -> list[Value]:

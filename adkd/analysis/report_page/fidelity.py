@@ -7,22 +7,16 @@ from typing import Any
 import pandas as pd
 
 from adkd.analysis import stats
+from adkd.analysis.fidelity_table import HEADER, TESTED, UNDEFINED, notes, starred
 from adkd.analysis.grid import TEACHER, Grid
 from adkd.analysis.layout import DASH
 from adkd.analysis.main_table import METRICS
 from adkd.analysis.report_page.plots import Axis, Label, Mark, axis, labels, marks
-from adkd.analysis.report_page.sortable import Row, Sortable, Value, kind_of, mean_sd, minus
+from adkd.analysis.report_page.sortable import Row, Section, Sortable, Value, kind_of, mean_sd, minus, section
 from adkd.data.tasks import task
 
-MEASURES = {
-    "rank_correlation": "rank correlation",
-    "magnitude_correlation": "magnitude correlation",
-    "top_k_overlap": "top-K overlap",
-    "agreement": "same answer",
-    "comprehensiveness": "comprehen\u00adsiveness",
-    "sufficiency": "sufficiency",
-    "completeness_error": "completeness error",
-}
+MEASURES = {measure: title.removesuffix(" (random)") for measure, title in HEADER.items()}
+MEASURES |= {"completeness_error": "integrals\u2019 error"}
 """Measure -> heading, in the order of the columns."""
 YARDSTICKS = {
     "top_k_overlap": ("by chance", "top_k_overlap_chance"),
@@ -30,14 +24,20 @@ YARDSTICKS = {
     "sufficiency": ("random order", "sufficiency_random"),
 }
 """Measure -> what stands below it, and the measure that holds it."""
-AXIS = "rank_correlation"
 WIDTH, HEIGHT = 340, 270
 LEFT, RIGHT, TOP, BOTTOM = 38, 12, 12, 40
 """Room around a scatter plot, pixels."""
 
 
-def fidelity_tables(grid: Grid, fidelity: pd.DataFrame) -> list[Sortable]:
-    """One table per task, methods as rows; ``fidelity`` as in ``fidelity.csv``."""
+def reasons(grid: Grid, fidelity: pd.DataFrame, tests: pd.DataFrame, specs: list[dict[str, Any]]) -> Section:
+    """One table per task, methods as rows.
+
+    Args:
+        grid: the plan.
+        fidelity: ``fidelity.csv`` among the tables.
+        tests: ``fidelity_tests.csv``.
+        specs: of the explanations.
+    """
     tables = []
     for name in grid.tasks:
         rows = fidelity[fidelity["task"] == name]
@@ -45,28 +45,35 @@ def fidelity_tables(grid: Grid, fidelity: pd.DataFrame) -> list[Sortable]:
             continue
         measures = [measure for measure in MEASURES if measure in set(rows["measure"])]
         found = {(row.method, row.measure): row for row in rows.itertuples()}
+        stars = starred(tests, name)
         n = {row.method: int(row.n) for row in rows.itertuples()}
         methods = [method for method in (TEACHER, *grid.methods) if method in n]
         lines = [
             Row(
-                [Value(method), Value(str(n[method]), n[method]), *(_cell(found, method, m) for m in measures)],
+                [Value(method), Value(str(n[method]), n[method]), *(_cell(found, method, m, stars) for m in measures)],
                 kind_of(grid, method),
             )
             for method in methods
         ]
         splits, counts = (", ".join(map(str, dict.fromkeys(rows[key]))) for key in ("split", "rows"))
         caption = f"{task(name).title}: {counts} examples of {splits}, mean ± sd over n seeds"
-        tables.append(Sortable(caption, ["method", "n", *(MEASURES[measure] for measure in measures)], lines))
-    return tables
+        header = ["method", "n", *(MEASURES[measure] for measure in measures)]
+        footnotes = {"u": UNDEFINED} if any(value.mark for line in lines for value in line.cells) else {}
+        under = notes(grid, task(name), rows, tests, [spec for spec in specs if spec["task"] == name])
+        tables.append(Sortable(caption, header, lines, footnotes, under))
+    return section(tables)
 
 
-def _cell(found: Mapping[tuple[str, str], Any], method: str, measure: str) -> Value:
+def _cell(found: Mapping[tuple[str, str], Any], method: str, measure: str, stars: set[str]) -> Value:
     row = found.get((method, measure))
-    if row is None or row.mean != row.mean:
+    if row is None:
         return Value(DASH)
+    if row.mean != row.mean:
+        return Value(DASH, mark="u")
     value = mean_sd(row.mean, row.sd, digits=3 if measure == "completeness_error" else 2)
     words, yardstick = YARDSTICKS.get(measure, ("", ""))
     beside = found.get((method, yardstick))
+    value = replace(value, star=measure == TESTED and method in stars)
     return value if beside is None else replace(value, below=minus(f"{words} {beside.mean:.2f}"))
 
 
@@ -106,7 +113,7 @@ def scatters(grid: Grid, main: pd.DataFrame, fidelity: pd.DataFrame) -> list[Sca
     """One panel per task: score in points (up) against rank correlation with the teacher (across), 95 % t intervals."""
     panels, looks = [], marks(grid)
     for column in grid.columns(grid.roles[0]):
-        rows = fidelity[(fidelity["task"] == column.name) & (fidelity["measure"] == AXIS) & fidelity["mean"].notna()]
+        rows = fidelity[(fidelity["task"] == column.name) & (fidelity["measure"] == TESTED) & fidelity["mean"].notna()]
         scored = main[(main["task"] == column.name) & (main["split"] == column.split) & main["mean"].notna()]
         scores = {row.method: row for row in scored.itertuples()}
         pairs = [

@@ -1,7 +1,7 @@
 """A table of the page: what its cells say, and the numbers that its columns are sorted by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adkd.analysis.grid import TEACHER, Grid
 from adkd.analysis.layout import DASH
@@ -48,6 +48,21 @@ class Sortable:
         """Per column, whether it holds numbers: they are aligned to the right and sorted from the top down."""
         columns = zip(*(row.cells for row in self.rows), strict=True)
         return [any(cell.number is not None for cell in column) for column in columns]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Tables of the same kind, a task each, and what has to be said of all of them."""
+
+    tables: Sequence[Sortable]
+    notes: Sequence[str]
+
+
+def section(tables: Sequence[Sortable]) -> Section:
+    """The same tables; a note that stands under every one of them is said once."""
+    common = [note for note in tables[0].notes if all(note in table.notes for table in tables)] if tables else []
+    own = [replace(table, notes=[note for note in table.notes if note not in common]) for table in tables]
+    return Section(own, common)
 
 
 def kind_of(grid: Grid, method: str) -> str:
