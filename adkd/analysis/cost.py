@@ -114,7 +114,8 @@ def _table(plan: Grid, found: pd.DataFrame, column: Column) -> Table:
     header = ["method", "n", METRICS.get(column.metric, column.metric), "training s", "TFLOPs", "peak GiB"]
     header += ["M parameters", "ms (1)", "ms (32)", "examples/s"]
     footnotes = {letter: reason for reason, letter in letters.items()}
-    return Table(f"Cost on {column.title}", header, rows, footnotes, notes(plan, here))
+    about = f"{plan.title}: cost" if plan.title else "Cost"
+    return Table(f"{about} on {column.title}", header, rows, footnotes, notes(plan, here))
 
 
 def notes(plan: Grid, here: pd.DataFrame) -> list[str]:

@@ -16,9 +16,10 @@ def page(grid, tmp_path_factory):
     shutil.copytree(grid, where, symlinks=True)
     fewer = where / "fewer.yaml"
     fewer.write_text("methods: [finetune, vanilla_kd, adkd]\n")
-    for target in ("ablations", "results/report.html"):
+    cost = "results/ablations/beta/tables/cost.md"
+    for targets in (["ablations"], ["results/report.html", cost]):
         done = snakemake(
-            target, "--configfile", TINY, fewer, "--resources", "gpu=2", cwd=where, CUDA_VISIBLE_DEVICES="4,7"
+            *targets, "--configfile", TINY, fewer, "--resources", "gpu=2", cwd=where, CUDA_VISIBLE_DEVICES="4,7"
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     return where / "results"
@@ -59,6 +60,12 @@ def test_every_student_is_explained_and_every_cost_known(page):
         flops = cost["flops"].xs(task, level="task")
         assert flops["finetune"] == flops["vanilla_kd"] < flops["adkd"]
         assert (cost[["latency_1", "latency_32", "seconds"]] > 0).all(axis=None)
+
+
+def test_an_ablation_has_a_cost_of_its_own(page):
+    cost = pd.read_csv(page / "ablations/beta/tables/cost.csv").set_index("method")
+    assert set(cost.index) == {"teacher", "adkd", "adkd+beta=0.0"}
+    assert cost["latency_1"]["adkd"] == cost["latency_1"]["adkd+beta=0.0"], "models of one size are timed once"
 
 
 def test_the_page_has_every_part(page):

@@ -1,9 +1,10 @@
 # In:  the grid of an ablation and the scores of every run in it
-# Out: results/ablations/NAME/: its scores, tables and figure, as those of the main grid; asked for, its fidelity too
+# Out: results/ablations/NAME/: its scores, tables and figure, as those of the main grid; asked for, its fidelity and cost too
 localrules:
     ablation,
     ablations,
     ablation_fidelity,
+    ablation_cost,
 
 
 rule ablation:
@@ -60,3 +61,22 @@ rule ablation_fidelity:
         "../../environment.yml"
     shell:
         "adkd fidelity {input.grid} > {log} 2>&1"
+
+
+rule ablation_cost:
+    input:
+        planned(lambda wildcards: PLAN.asked("latency", f"ablations/{wildcards.ablation}")),
+        "results/plan/cost.json",
+        "results/ablations/{ablation}/scores.csv",
+        grid="results/plan/ablations/{ablation}.json",
+    output:
+        "results/ablations/{ablation}/tables/cost.csv",
+        "results/ablations/{ablation}/tables/cost.md",
+        "results/ablations/{ablation}/figures/cost.pdf",
+        "results/ablations/{ablation}/figures/cost.png",
+    log:
+        "results/logs/ablations/{ablation}-cost.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        "adkd cost {input.grid} > {log} 2>&1"
