@@ -167,7 +167,7 @@ def _faithfulness_note(one: Task, shares: str) -> str:
     return (
         f"compr., suff.: ERASER (DeYoung et al. 2020), of the model's reasons for its own answer: {lost} when the "
         f"first {shares} % of the tokens are deleted (comprehensiveness, larger is more faithful) or alone kept "
-        "(sufficiency, smaller is more faithful), mean over these shares; in brackets the same of a random order."
+        "(sufficiency, smaller is more faithful), mean over these shares; beside it the same of a random order."
         + departure
     )
 
