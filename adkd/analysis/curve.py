@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from adkd.analysis import stats
-from adkd.analysis.figures import BLACK, BLANK, BLUE, GREY, STYLE, VERMILION, interval, panels_for, save, seeds, title
+from adkd.analysis.figures import BLANK, STYLE, interval, panels_for, save, seeds, title
 from adkd.analysis.grid import TEACHER, Column, Grid, read_grid, read_scores, seed_scores
 from adkd.analysis.main_table import METRICS
+from adkd.analysis.palette import BLACK, BLUE, GREY, VERMILION
 from adkd.errors import InputError
 
 

@@ -16,12 +16,11 @@ from matplotlib.ticker import MaxNLocator
 
 from adkd.analysis.grid import TEACHER, Column, Grid, read_grid, read_scores, seed_scores
 from adkd.analysis.main_table import METRICS
+from adkd.analysis.palette import BLACK, BLUE, GREY, VERMILION
 from adkd.analysis.significance import AVERAGE
 from adkd.errors import InputError
 from adkd.files import new_file
 
-BLACK, BLUE, VERMILION, GREY = "#000000", "#0072B2", "#D55E00", "#7F7F7F"
-"""From the palette of Okabe and Ito (2008), which colour-blind readers can tell apart."""
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 8.5,

@@ -13,14 +13,11 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from adkd.analysis import stats
-from adkd.analysis.figures import BLACK, BLANK, BLUE, STYLE, VERMILION, interval, panels_for, seeds, title
+from adkd.analysis.figures import BLANK, STYLE, interval, panels_for, seeds, title
 from adkd.analysis.grid import TEACHER, Column, Grid, seed_scores
 from adkd.analysis.main_table import METRICS
+from adkd.analysis.palette import BLACK, looks
 
-OTHERS = (BLUE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", BLACK)
-"""The palette of Okabe and Ito (2008) without the reference's vermilion, and yellow, which is too pale for text."""
-MARKERS = "DsovP^X"
-"""As many again and one more, so that colour and marker together come back late."""
 ROWS = 8
 """Height of a panel, in rows of the other figures."""
 DISTANCES = (7, 11, 16, 24, 34, 48)
@@ -61,14 +58,13 @@ def draw(plan: Grid, table: pd.DataFrame, columns: list[Column], against: Agains
 
 def _panel(axes: Axes, plan: Grid, table: pd.DataFrame, of_method: Against, column: Column) -> list[Annotation]:
     """The panel of a task; returns the labels, not yet in their places."""
-    labels = []
-    for number, method in enumerate(plan.methods):
+    labels, look = [], looks(plan)
+    for method in plan.methods:
         scores = 100 * seed_scores(table, method, column)
         pairs = pd.DataFrame({"x": of_method(method, column), "y": scores}).dropna()
         if not len(pairs):
             continue
-        color = VERMILION if method == plan.reference else OTHERS[number % len(OTHERS)]
-        marker = MARKERS[number % len(MARKERS)]
+        color, marker = look[method].color, look[method].marker
         axes.scatter(pairs["x"], pairs["y"], s=7, marker=marker, color=color, alpha=0.55, linewidths=0)
         x, y = pairs.mean()
         across, upright = (stats.interval_over_seeds(pairs[name].to_numpy()) for name in ("x", "y"))

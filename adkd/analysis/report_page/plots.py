@@ -6,21 +6,21 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from adkd.analysis import palette
 from adkd.analysis.grid import TEACHER, Grid
 from adkd.analysis.report_page.sortable import minus
 
-INK, VERMILION = "var(--ink)", "#D55E00"
-COLORS = ("#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9")
-"""With vermilion for the reference: Okabe and Ito (2008), without the yellow that fades on white."""
-SHAPES = (
-    "M-4-4H4V4H-4Z",
-    "M0-5.2L5 3.6H-5Z",
-    "M0 5.2L5-3.6H-5Z",
-    "M-1.6-4.6H1.6V-1.6H4.6V1.6H1.6V4.6H-1.6V1.6H-4.6V-1.6H-1.6Z",
-    "M0-5.4L3.4 0L0 5.4L-3.4 0Z",
-)
-"""SVG paths around the origin: square, triangle up and down, plus, narrow diamond. Shape tells what colour may not."""
-CIRCLE, DIAMOND = "M-4.4 0A4.4 4.4 0 1 1 4.4 0A4.4 4.4 0 1 1-4.4 0Z", "M0-5.6L5.6 0L0 5.6L-5.6 0Z"
+INK = "var(--ink)"
+SHAPES = {
+    "o": "M-4.4 0A4.4 4.4 0 1 1 4.4 0A4.4 4.4 0 1 1-4.4 0Z",
+    "s": "M-4-4H4V4H-4Z",
+    "^": "M0-5.2L5 3.6H-5Z",
+    "v": "M0 5.2L5-3.6H-5Z",
+    "P": "M-1.6-4.6H1.6V-1.6H4.6V1.6H1.6V4.6H-1.6V1.6H-4.6V-1.6H-1.6Z",
+    "d": "M0-5.4L3.4 0L0 5.4L-3.4 0Z",
+    "D": "M0-5.6L5.6 0L0 5.6L-5.6 0Z",
+}
+"""Marker, by Matplotlib's letter -> its SVG path around the origin."""
 DASHES = ("", "6 3", "2 2.5", "8 3 2 3")
 LETTER, LINE, MARK = 6.8, 13.0, 6.0
 """Width of a letter, height of a line and half the width of a mark, pixels: near enough to keep names apart."""
@@ -41,11 +41,9 @@ class Mark:
 
 def marks(grid: Grid) -> dict[str, Mark]:
     """A look for every method; with more methods than colours, the dashes tell them apart."""
-    looks = {TEACHER: Mark(INK, "", DIAMOND), grid.reference: Mark(VERMILION, "", CIRCLE)}
-    for number, method in enumerate(grid.compared):
-        turn, place = divmod(number, len(COLORS))
-        looks[method] = Mark(COLORS[place], DASHES[turn % len(DASHES)], SHAPES[(place + turn) % len(SHAPES)])
-    return looks
+    found = palette.looks(grid).items()
+    drawn = {method: Mark(look.color, DASHES[look.turn % len(DASHES)], SHAPES[look.marker]) for method, look in found}
+    return {TEACHER: Mark(INK, "", SHAPES["D"])} | drawn
 
 
 def looks(grid: Grid) -> dict[str, dict[str, str]]:
