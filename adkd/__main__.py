@@ -220,24 +220,10 @@ def run(
 ) -> None:
     """One run without Snakemake: data, teacher, signals and student, as far as they are not there yet."""
     from adkd import plan as planning
-    from adkd.files import read_json, write_if_changed
+    from adkd.files import read_json
+    from adkd.stages import make_run
 
-    given = planning.load_config(_configs(config))
-    given |= {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method, "ablations": {}}
-    specs = planning.specs(planning.validate(given))
-    specs = {result: spec for result, spec in specs.items() if spec["stage"] in planning.TRAINING_STAGES}
-    made: set[str] = set()
-    for result, spec in specs.items():
-        path = Path("results/plan") / f"{result}.json"
-        report = Path("results") / result / planning.RESULT_FILE[spec["stage"]]
-        fresh = report.exists() and read_json(report)["spec"] == spec and not made & set(planning.upstream(spec))
-        write_if_changed(path, spec)
-        if fresh:
-            logging.info("%s is up to date", report.parent)
-            continue
-        logging.info("making %s", report.parent)
-        _make(path, spec["stage"])
-        made.add(str(report.parent))
+    report = make_run(planning.load_config(_configs(config)), method, task, seed)
     found = read_json(report)
     for split, values in found["scores"].items():
         typer.echo(f"{split}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
@@ -272,37 +258,9 @@ def _configs(config: list[Path] | None) -> list[Path]:
 
 
 def _make(path: Path, stage: str) -> None:
-    """Run one stage from its spec file. A GPU is leased before torch is imported.
+    from adkd.stages import make
 
-    What the libraries bring in stays to the end: the garbage collector is kept from searching it, while it is imported
-    and again when the process ends, which took two seconds of every job.
-    """
-    from adkd import devices
-    from adkd import plan as planning
-
-    spec = planning.read_spec(path, stage)
-    out = planning.result_of(path)
-    if stage == "data":
-        from adkd.data.prepare import prepare
-
-        prepare(spec, out)
-        return
-    with devices.lease(spec["device"]):
-        gc.disable()
-        if stage == "teacher":
-            from adkd.training.teacher import train as work
-        elif stage == "signals":
-            from adkd.training.signals import compute as work
-        elif stage == "explanation":
-            from adkd.training.explain import explain as work
-        elif stage == "latency":
-            from adkd.training.latency import measure as work
-        else:
-            from adkd.training.student import train as work
-        gc.freeze()
-        gc.enable()
-        work(spec, out)
-        gc.collect()  # of the work itself; what was imported is not looked at
+    make(path, stage)
 
 
 def main() -> None:
