@@ -70,7 +70,7 @@ def _cell(found: Mapping[tuple[str, str], Any], method: str, measure: str, stars
         return Value(DASH)
     if row.mean != row.mean:
         return Value(DASH, mark="u")
-    value = mean_sd(row.mean, row.sd, digits=3 if measure == "completeness_error" else 2)
+    value = mean_sd(row.mean, row.sd, digits=4 if measure == "completeness_error" else 2)
     words, yardstick = YARDSTICKS.get(measure, ("", ""))
     beside = found.get((method, yardstick))
     value = replace(value, star=measure == TESTED and method in stars)
