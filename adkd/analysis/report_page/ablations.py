@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from adkd.analysis.grid import Grid
 from adkd.analysis.main_table import METRICS
@@ -20,6 +21,8 @@ class Ablation:
     title: str
     curve: str
     """Its figure as a data URI; empty if there is none."""
+    width: int
+    """Of the figure as shown, pixels: two for three of its own, so that its words are as large as those around it."""
     table: Sortable
 
 
@@ -34,7 +37,10 @@ def _ablation(grid: Grid, results: Path, path: Path) -> Ablation:
     plan, curve = results / "plan/ablations" / f"{name}.json", path.parents[1] / "figures/curve.png"
     about = read_json(plan) if plan.is_file() else {}
     title, labels = about.get("title", name), about.get("labels", {})
-    image = f"data:image/png;base64,{base64.b64encode(curve.read_bytes()).decode()}" if curve.is_file() else ""
+    image, width = "", 0
+    if curve.is_file():
+        image = f"data:image/png;base64,{base64.b64encode(curve.read_bytes()).decode()}"
+        width = max(1, Image.open(curve).width * 2 // 3)
     titles = {column.name: column.title for role in grid.roles for column in grid.columns(role)}
     rows = [
         Row(
@@ -49,4 +55,4 @@ def _ablation(grid: Grid, results: Path, path: Path) -> Ablation:
         for row in pd.read_csv(path).itertuples()
     ]
     header = ["setting", "task", "metric", "score (mean ± sd)", "n"]
-    return Ablation(name, title, image, Sortable(f"{title}: every score in points (×100)", header, rows))
+    return Ablation(name, title, image, width, Sortable(f"{title}: every score in points (×100)", header, rows))
