@@ -34,6 +34,11 @@ SHARED = ("data", "teacher", "signals", "explanation", "latency")
 """Stages whose code is the same for every method."""
 
 
+def module(stage: str) -> str:
+    """The name of the module that carries out a stage; the fingerprint of the stage's code starts from it."""
+    return ".".join((_PACKAGE.name, *Path(_ROOTS[stage]).with_suffix("").parts))
+
+
 def code(stage: str, method: str | None = None) -> str:
     """The fingerprint of a stage's code; a student's includes its method's file."""
     return fingerprint.code(_PACKAGE / _ROOTS[stage], *([methods.file(method)] if method else []))

@@ -2,22 +2,24 @@
 
 import gc
 import logging
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 from adkd import devices, plan
 from adkd.config import Config
 from adkd.files import read_json, write_if_changed
+from adkd.specs import Spec, module
 
-WORK = {
-    "data": ("adkd.data.prepare", "prepare"),
-    "teacher": ("adkd.training.teacher", "train"),
-    "signals": ("adkd.training.signals", "compute"),
-    "student": ("adkd.training.student", "train"),
-    "explanation": ("adkd.training.explain", "explain"),
-    "latency": ("adkd.training.latency", "measure"),
+FUNCTIONS = {
+    "data": "prepare",
+    "teacher": "train",
+    "signals": "compute",
+    "student": "train",
+    "explanation": "explain",
+    "latency": "measure",
 }
-"""Stage -> the module and the function that carry it out, given a spec and where its result goes."""
+"""Stage -> the function of its module that carries it out, given a spec and where its result goes."""
 
 
 def make(path: Path, stage: str) -> None:
@@ -31,13 +33,12 @@ def make(path: Path, stage: str) -> None:
         RunError: the run failed. No result is left behind.
     """
     spec, out = plan.read_spec(path, stage), plan.result_of(path)
-    module, name = WORK[stage]
     if stage == "data":
-        getattr(import_module(module), name)(spec, out)
+        _function(stage)(spec, out)
         return
     with devices.lease(spec["device"]):
         gc.disable()
-        work = getattr(import_module(module), name)
+        work = _function(stage)
         gc.freeze()
         gc.enable()
         work(spec, out)
@@ -69,3 +70,8 @@ def make_run(config: Config, method: str, task: str, seed: int, root: Path = Pat
         make(path, spec["stage"])
         made.add(str(report.parent))
     return report
+
+
+def _function(stage: str) -> Callable[[Spec, Path], None]:
+    """What carries out a stage; its module is imported."""
+    return getattr(import_module(module(stage)), FUNCTIONS[stage])
