@@ -40,7 +40,8 @@ def _ablation(grid: Grid, results: Path, path: Path) -> Ablation:
     image, width = "", 0
     if curve.is_file():
         image = f"data:image/png;base64,{base64.b64encode(curve.read_bytes()).decode()}"
-        width = max(1, Image.open(curve).width * 2 // 3)
+        with Image.open(curve) as picture:
+            width = round(picture.width * 2 / 3)
     titles = {column.name: column.title for role in grid.roles for column in grid.columns(role)}
     rows = [
         Row(
