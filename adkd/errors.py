@@ -18,3 +18,7 @@ def unknown(kind: str, value: object, allowed: Iterable[str]) -> InputError:
 
 class RunError(RuntimeError):
     """A run went wrong and left no result. The message is one line, meant for the user."""
+
+
+class Diverged(RunError):
+    """A loss or a gradient became infinite or NaN: what these settings do, and would do again."""

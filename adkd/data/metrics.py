@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adkd.data.tasks import Task
-from adkd.errors import InputError, RunError
+from adkd.errors import Diverged, InputError
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -25,13 +25,13 @@ def scores(task: Task, logits: np.ndarray, labels: np.ndarray) -> dict[str, floa
 
     Raises:
         InputError: the labels are hidden ones.
-        RunError: a logit is not a finite number.
+        Diverged: a logit is not a finite number.
     """
     if logits.shape != (len(labels), task.outputs):
         raise ValueError(f"logits {logits.shape} and labels {labels.shape}; expected ({len(labels)}, {task.outputs})")
     _refuse_hidden(task, labels)
     if not np.isfinite(logits).all():
-        raise RunError(
+        raise Diverged(
             f"{int((~np.isfinite(logits)).any(1).sum())} of {len(labels)} {task.name} predictions are not finite"
         )
     return official(task, logits[:, 0] if task.regression else logits.argmax(1), labels)

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from adkd.contract import Batch, LossTerms, Method, Stage
 from adkd.data.batches import Examples, shuffled
-from adkd.errors import RunError
+from adkd.errors import Diverged
 from adkd.settings import Training
 from adkd.training.passes import forward
 from adkd.training.progress import track
@@ -48,7 +48,7 @@ def fit(model: nn.Module, method: Method, run: Fit) -> list[dict[str, Any]]:
         a stage that does not select), and whether this epoch is the one kept.
 
     Raises:
-        RunError: a loss term or the gradient is not a finite number; names stage, epoch, step and term.
+        Diverged: a loss term or the gradient is not a finite number; names stage, epoch, step and term.
     """
     model.to(run.device)
     method.to(run.device)
@@ -129,12 +129,12 @@ class Descent:
         """Go one step down the gradient of ``loss``.
 
         Raises:
-            RunError: the gradient is not finite.
+            Diverged: the gradient is not finite.
         """
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
         if not torch.isfinite(norm):
-            raise RunError(f"the gradient's norm is {norm.item()} at {where}; its loss terms were finite")
+            raise Diverged(f"the gradient's norm is {norm.item()} at {where}; its loss terms were finite")
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.schedule.step()
@@ -157,11 +157,11 @@ def batch_terms(model: nn.Module, method: Method, stage: Stage, run: Fit, batch:
 
 
 def check_finite(total: Tensor, terms: LossTerms, where: str) -> None:
-    """Raises RunError if the loss is NaN or infinite, naming the terms that are."""
+    """Raises Diverged if the loss is NaN or infinite, naming the terms that are."""
     if torch.isfinite(total):
         return
     bad = [f"{name} = {value.item()}" for name, (_, value) in terms.items() if not torch.isfinite(value)]
-    raise RunError(f"the loss is {total.item()} at {where}: {', '.join(bad) or 'the weighted sum overflows'}")
+    raise Diverged(f"the loss is {total.item()} at {where}: {', '.join(bad) or 'the weighted sum overflows'}")
 
 
 def groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

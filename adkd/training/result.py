@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,88 @@ def selection_splits(task: Task, selection: str) -> tuple[str, ...]:
     return ("held_out",) if selection == "held_out" else task.splits("validation")
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A model after its training, and how that went."""
+
+    run: Fit
+    watch: Watch
+    history: list[dict[str, Any]]
+    seconds: float
+    started: float
+    """Seconds since 1970."""
+
+    @property
+    def kept(self) -> int:
+        """Which of the scored epochs was kept."""
+        return max(number for number, record in enumerate(self.scored) if record["kept"])
+
+    @property
+    def scored(self) -> list[dict[str, Any]]:
+        """The epochs that have a score."""
+        return [record for record in self.history if record["score"] is not None]
+
+    def record(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """What every report says of it."""
+        return {
+            "spec": spec,
+            "selection": self.scored[self.kept],
+            "history": self.history,
+            "seconds": self.seconds,
+            "started": self.started,
+            "finished": time.time(),
+            "train_rows": len(self.run.examples),
+            "data_fingerprint": read_json(Path(spec["inputs"]["data"]) / "data.json")["fingerprint"],
+        }
+
+
+def train_as_told(
+    spec: dict[str, Any],
+    model: nn.Module,
+    method: Method,
+    teacher: Teacher,
+    device: torch.device,
+    after_epoch: Callable[[float], None] = lambda score: None,
+) -> Trained:
+    """Train ``model`` in place, to the epoch that its spec selects.
+
+    Args:
+        spec: reads task, training, selection, seed and the data among its inputs.
+        model: the classifier to train, fresh.
+        method: what its loss is.
+        teacher: where the teacher's outputs come from.
+        device: where it runs.
+        after_epoch: told the score of every epoch that has one.
+
+    Raises:
+        Diverged: a loss term or the gradient is not a finite number.
+    """
+    began, started = time.perf_counter(), time.time()
+    task = task_named(spec["task"])
+    data = Path(spec["inputs"]["data"])
+    watch = Watch(task, data, spec["selection"], device)
+
+    def score(model: nn.Module) -> float:
+        value = watch(model)
+        after_epoch(value)
+        return value
+
+    run = Fit(
+        examples=Examples.load(data, "train"),
+        teacher=teacher,
+        training=Training(**spec["training"]),
+        score=score,
+        keep_best=spec["selection"] != "last",
+        task=task.name,
+        seed=spec["seed"],
+        device=device,
+    )
+    if task.regression and run.training.regression_bias == "mean":
+        nn.init.constant_(model.classifier.bias, run.examples.labels.mean().item())
+    history = fit(model, method, run)
+    return Trained(run, watch, history, time.perf_counter() - began, started)
+
+
 def train_and_write(
     spec: dict[str, Any],
     out: Path,
@@ -89,55 +172,31 @@ def train_and_write(
         device: where it runs.
         accept: raises if the scores must not go further (the teacher's floor).
     """
-    began, started = time.perf_counter(), time.time()
     task = task_named(spec["task"])
     data = Path(spec["inputs"]["data"])
-    watch = Watch(task, data, spec["selection"], device)
-    run = Fit(
-        examples=Examples.load(data, "train"),
-        teacher=teacher,
-        training=Training(**spec["training"]),
-        score=watch,
-        keep_best=spec["selection"] != "last",
-        task=task.name,
-        seed=spec["seed"],
-        device=device,
-    )
-    if task.regression and run.training.regression_bias == "mean":
-        nn.init.constant_(model.classifier.bias, run.examples.labels.mean().item())
     if task.labels:
         model.config.id2label = dict(enumerate(task.labels))
         model.config.label2id = {label: number for number, label in enumerate(task.labels)}
-    history = fit(model, method, run)
-    scored = [record for record in history if record["score"] is not None]
-    kept = max(i for i, record in enumerate(scored) if record["kept"])
-    seconds = time.perf_counter() - began
+    trained = train_as_told(spec, model, method, teacher, device)
     about = runtime.provenance(device)  # before anything else takes memory
     with new_directory(out) as folder:
-        splits = {split: watch.logits[kept].get(split) for split in spec["evaluate"]}
+        splits = {split: trained.watch.logits[trained.kept].get(split) for split in spec["evaluate"]}
         scores = write_predictions(folder / "predictions", model, task, data, splits, device)
         accept(scores)
         model.save_pretrained(folder / "model")
         write_json(
             folder / "metrics.json",
             {
-                "spec": spec,
+                **trained.record(spec),
                 "scores": scores,
-                "selection": scored[kept],
-                "history": history,
-                "seconds": seconds,
-                "started": started,
-                "finished": time.time(),
-                "train_rows": len(run.examples),
                 "parameters": sum(p.numel() for p in model.parameters()),
-                "data_fingerprint": read_json(data / "data.json")["fingerprint"],
-                "flops": training_flops(model, method, run),
+                "flops": training_flops(model, method, trained.run),
                 **about,
             },
         )
     for split, values in scores.items():
         log.info("%s: %s", split, ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
-    log.info("wrote %s (%.0f s)", out, seconds)
+    log.info("wrote %s (%.0f s)", out, trained.seconds)
 
 
 def write_predictions(

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from adkd import checkpoints, methods
-from adkd.contract import Setup
+from adkd.contract import Method, Setup
 from adkd.data.tasks import task as task_named
 from adkd.errors import InputError
 from adkd.files import read_json
@@ -25,9 +26,18 @@ def train(spec: dict[str, Any], out: Path) -> None:
 
     Raises:
         InputError: the teacher and the student do not fit the method, or do not share a vocabulary.
-        RunError: the loss became NaN.
+        Diverged: the loss became NaN.
     """
     device = runtime.start(spec)
+    train_and_write(spec, out, *learner(spec, device), device)
+
+
+def learner(spec: dict[str, Any], device: torch.device) -> tuple[nn.Module, Method, Teacher]:
+    """A fresh student, its method, and where its teacher's outputs come from; ``spec`` as for ``train``.
+
+    Raises:
+        InputError: the teacher and the student do not fit the method, or do not share a vocabulary.
+    """
     task = task_named(spec["task"])
     kind = methods.load(spec["method"])
     student = new_student(spec, task.outputs, eager=kind.second_order)
@@ -41,7 +51,7 @@ def train(spec: dict[str, Any], out: Path) -> None:
     setup = Setup(task.outputs, task.regression, checkpoint_shape(spec["teacher_model"]), shape(student))
     if reason := config.fits(setup.teacher, setup.student):
         raise InputError(f"{spec['method']} cannot teach this student: {reason}")
-    train_and_write(spec, out, student, kind(config, setup), Teacher(stored, live), device)
+    return student, kind(config, setup), Teacher(stored, live)
 
 
 def new_student(spec: dict[str, Any], outputs: int, *, eager: bool) -> nn.Module:
