@@ -13,9 +13,9 @@ from adkd.analysis.grid import TEACHER, Column, Grid, Run, read_grid, read_score
 from adkd.analysis.layout import DASH, Cell, Table, cell
 from adkd.analysis.main_table import METRICS
 from adkd.analysis.scores import COSTS
-from adkd.analysis.stale import refuse_stale
 from adkd.errors import InputError
 from adkd.files import read_json
+from adkd.stale import refuse_stale
 
 COLUMNS = ["method", "task", "metric", "mean", "sd", "n", *COSTS, "latency_1", "latency_32", "measured"]
 

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from scipy.stats import spearmanr
 
 from adkd.analysis.grid import Grid, Run, spec_of
-from adkd.analysis.stale import refuse_stale
 from adkd.analysis.stats import Array
 from adkd.errors import InputError
 from adkd.files import read_json
+from adkd.stale import refuse_stale
 
 REPORT = "explanation.json"
 FAITHFULNESS = ("comprehensiveness", "comprehensiveness_random", "sufficiency", "sufficiency_random")

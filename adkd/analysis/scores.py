@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from adkd.analysis.grid import TEACHER, Grid, Run, read_grid
-from adkd.analysis.stale import refuse_stale
 from adkd.data.tasks import task
 from adkd.errors import InputError
 from adkd.files import new_file, read_json
+from adkd.stale import refuse_stale
 
 COSTS = ("seconds", "peak_memory_bytes", "flops", "parameters")
 """What a run's training took: wall time, peak memory of its process (or GPU), counted operations, size of its model."""
