@@ -9,13 +9,16 @@ from pathlib import Path
 from adkd.errors import InputError
 
 PACKAGES = ("adkd", "baselines")
+SEARCHED = ("SPACE", "GRID")
+"""Names at the top of a module that say what a sweep searches: no run depends on them, for it is told its settings."""
 
 
 def code(*roots: Path) -> str:
     """sha256 over the syntax trees of ``roots`` and of all that they import from the suite's own packages.
 
-    Comments, docstrings, formatting and where the files lie do not count. Imports are read, not executed: absolute and
-    relative ones, also inside functions. A module that is loaded by a computed name has to be a root itself.
+    Comments, docstrings, formatting, search spaces and where the files lie do not count. Imports are read, not
+    executed: absolute and relative ones, also inside functions. A module that is loaded by a computed name has to be a
+    root itself.
 
     Raises:
         InputError: a root does not exist.
@@ -59,6 +62,7 @@ def _files(top: Path, module: str) -> Iterator[Path]:
 def _parsed(path: Path, source: str) -> tuple[str, tuple[str, ...]]:
     """The digest of a module's syntax tree, and the dotted names that it imports."""
     tree = ast.parse(source, str(path))
+    tree.body = [node for node in tree.body if not _searched(node)]
     return hashlib.sha256(_text(tree).encode()).hexdigest(), tuple(_imports(path, tree))
 
 
@@ -89,4 +93,12 @@ def _documents(node: object) -> bool:
     match node:
         case ast.Expr(ast.Constant(str())):
             return True
+    return False
+
+
+def _searched(node: ast.stmt) -> bool:
+    """Whether a statement of a module is a search space."""
+    match node:
+        case ast.Assign([ast.Name(name)]):
+            return name in SEARCHED
     return False

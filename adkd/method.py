@@ -72,6 +72,25 @@ class Config(Outline):
         return None
 
 
+SPACE = {
+    "alpha": {"low": 0.0, "high": 1.0},
+    "temperature": {"low": 1.0, "high": 8.0, "log": True},
+    "beta": {"low": 0.1, "high": 500.0, "log": True},
+}
+"""What a sweep searches. Every ``top_k`` needs token maps of its own from the teacher: a config may add choices."""
+GRID = {
+    "alpha": {"choices": [0.8, 0.9, 1.0]},
+    "temperature": {"choices": [1.0, 2.0, 3.0, 4.0]},
+    "anneal": {"choices": [False, True]},
+    "beta": {"choices": [1.0, 10.0, 50.0, 100.0]},
+    "learning_rate": {"choices": [2.0e-5, 3.0e-5, 4.0e-5, 5.0e-5]},
+    "epochs": {"choices": [6, 8, 10, 12]},
+    "batch_size": {"choices": [16, 32, 64]},
+}
+"""The paper's grid is not published; these are the values that occur in the released run scripts, where each was chosen
+by some search. Their ``top_k``, 640 to 768, fits no other hidden size and is left out."""
+
+
 class Method(contract.Method):
     Config = Config
     second_order = True

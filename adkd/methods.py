@@ -83,6 +83,22 @@ def fields(name: str) -> list[Setting]:
     ]
 
 
+def literal(name: str, variable: str) -> Any | None:
+    """The value of a module-level variable of a method's file, read without importing it; None if there is none.
+
+    Raises:
+        InputError: it is not a plain value.
+    """
+    path = file(name)
+    for node in ast.parse(path.read_text(), str(path)).body:
+        if isinstance(node, ast.Assign) and variable in _binds(node):
+            try:
+                return ast.literal_eval(node.value)
+            except ValueError:
+                raise InputError(f"{path}:{node.lineno}: {variable} is computed; allowed is a plain value") from None
+    return None
+
+
 def configure(name: str, values: Mapping[str, Any]) -> Outline:
     """A method's settings from those a config or a spec gives; the others keep their defaults.
 

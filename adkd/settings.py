@@ -46,6 +46,19 @@ class Training:
     which saves the steps that a small training set does not have."""
 
 
+SPACE = {
+    "learning_rate": {"low": 1.0e-5, "high": 2.0e-4, "log": True},
+    "epochs": {"low": 3, "high": 10},
+    "batch_size": {"choices": [8, 16, 32]},
+}
+"""What a sweep searches for all methods alike, unless their files or a config say otherwise (``adkd.sweeps.space``)."""
+GRID = {
+    "learning_rate": {"choices": [5.0e-5, 3.0e-5, 2.0e-5]},
+    "epochs": {"choices": [2, 3, 4]},
+    "batch_size": {"choices": [16, 32]},
+}
+"""The grid of BERT's own fine-tuning (Devlin et al. 2019, appendix A.3), for methods whose files have none."""
+
 TRAINING = tuple(field.name for field in fields(Training))
 RESERVED = ("training", "teacher")
 """Sections of ``settings:`` that are not methods."""

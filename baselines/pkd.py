@@ -47,6 +47,23 @@ class Config(Outline):
         return None
 
 
+SPACE = {
+    "alpha": {"low": 0.0, "high": 1.0},
+    "temperature": {"low": 1.0, "high": 20.0, "log": True},
+    "beta": {"low": 1.0, "high": 1000.0, "log": True},
+}
+GRID = {
+    "alpha": {"choices": [0.2, 0.5, 0.7]},
+    "temperature": {"choices": [5.0, 10.0, 20.0]},
+    "beta": {"choices": [10.0, 100.0, 500.0, 1000.0]},
+    "normalize": {"choices": [True, False]},
+    "learning_rate": {"choices": [5.0e-5, 2.0e-5, 1.0e-5]},
+    "epochs": {"choices": [4]},
+    "batch_size": {"choices": [32]},
+}
+"""The paper's, with ``normalize``, which the released results vary as well."""
+
+
 def teacher_layers(teacher: int, student: int, layers: str) -> list[int]:
     """0-based teacher layers that the student's layers 0..M-2 learn from; 12 -> 6: 1,3,5,7,9 or 6,7,8,9,10."""
     if layers == "last":

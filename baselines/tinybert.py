@@ -42,6 +42,20 @@ class Config(Outline):
         return None
 
 
+SPACE = {
+    "intermediate_epochs": {"low": 5, "high": 20},
+    "intermediate_learning_rate": {"low": 1.0e-5, "high": 2.0e-4, "log": True},
+}
+GRID = {
+    "intermediate_epochs": {"choices": [10, 20]},
+    "intermediate_learning_rate": {"choices": [5.0e-5]},
+    "learning_rate": {"choices": [1.0e-5, 2.0e-5, 3.0e-5]},
+    "epochs": {"choices": [3]},
+    "batch_size": {"choices": [16, 32]},
+}
+"""The paper's for the second stage; of the first, whose epochs it sets task by task, the two usual ones."""
+
+
 class Method(contract.Method):
     Config = Config
 

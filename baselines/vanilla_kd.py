@@ -23,6 +23,17 @@ class Config(Outline):
     """Softmax temperature T; the loss is multiplied by T^2."""
 
 
+SPACE = {"alpha": {"low": 0.0, "high": 1.0}, "temperature": {"low": 1.0, "high": 20.0, "log": True}}
+GRID = {
+    "alpha": {"choices": [0.2, 0.5, 0.7]},
+    "temperature": {"choices": [5.0, 10.0, 20.0]},
+    "learning_rate": {"choices": [5.0e-5, 2.0e-5, 1.0e-5]},
+    "epochs": {"choices": [4]},
+    "batch_size": {"choices": [32]},
+}
+"""That of the distillation runs of PKD (Sun et al. 2019)."""
+
+
 class Method(contract.Method):
     Config = Config
 
