@@ -21,6 +21,7 @@ include: "workflow/rules/fidelity.smk"
 include: "workflow/rules/cost.smk"
 include: "workflow/rules/ablations.smk"
 include: "workflow/rules/page.smk"
+include: "workflow/rules/sweeps.smk"
 
 
 localrules:

@@ -76,6 +76,30 @@ def student(spec: Spec) -> None:
     _make(spec, "student")
 
 
+@app.command(name="round")
+def next_round(spec: Spec) -> None:
+    """Write the specs of the trials of one round of a sweep, from the results of earlier rounds."""
+    _make(spec, "round")
+
+
+@app.command()
+def trial(spec: Spec) -> None:
+    """Carry out one trial of a sweep with one seed."""
+    _make(spec, "trial")
+
+
+@app.command()
+def worker(spec: Spec) -> None:
+    """Carry out trials of a sweep beside other workers, until its budget is spent."""
+    _make(spec, "worker")
+
+
+@app.command()
+def best(spec: Spec) -> None:
+    """Write what a sweep found, from its trials."""
+    _make(spec, "sweep")
+
+
 @app.command()
 def explain(spec: Spec) -> None:
     """Ask one model for its reasons: token attributions on the dev set, and how faithful they are."""
@@ -137,6 +161,14 @@ def cost(grid: Grid = GRID) -> None:
     from adkd.analysis import cost
 
     cost.write(grid, _out(grid) / "scores.csv", _out(grid) / "tables", _out(grid) / "figures")
+
+
+@app.command()
+def tuning(grid: Grid = GRID) -> None:
+    """Write the table and the figure of what sweeps cost and bought."""
+    from adkd.analysis import tuning
+
+    tuning.write(grid, _out(grid) / "tables", _out(grid) / "figures")
 
 
 @app.command()
@@ -228,6 +260,29 @@ def run(
     for split, values in found["scores"].items():
         typer.echo(f"{split}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
     typer.echo(f"{report} holds the spec, the scores and the history; model and predictions lie beside it")
+
+
+@app.command()
+def sweep(
+    method: Annotated[str, typer.Option(help="A method, see `adkd methods`.")],
+    task: Annotated[str, typer.Option(help="A task, see `adkd tasks`.")],
+    trials: Annotated[int | None, typer.Option(min=1, help="The budget, if not the config's.")] = None,
+    config: Config = None,
+) -> None:
+    """Search one method's settings on one task, without Snakemake; goes on from the trials that are there."""
+    from adkd import plan as planning
+    from adkd.sweeps import by_hand
+
+    typer.echo(by_hand.sweep(planning.load_config(_configs(config)), method, task, trials))
+
+
+@app.command()
+def journal(spec: Spec) -> None:
+    """Write the trials of a sweep, results/plan/sweeps/METHOD/TASK.json, as a journal that optuna-dashboard opens."""
+    from adkd import plan as planning
+    from adkd.sweeps import exported
+
+    typer.echo(f"wrote {exported.write(planning.read_spec(spec, 'sweep'), planning.result_of(spec))}")
 
 
 @app.command()

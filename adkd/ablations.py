@@ -36,6 +36,11 @@ class Point:
         """Its id, and the name of its directory: the method, then what it sets."""
         return "+".join([self.method, *(f"{key}={_text(value)}" for key, value in self.settings.items())])
 
+    def folder(self, mark: str = "") -> str:
+        """Its directory below ``students``: its id, with a mark behind the method that sets it apart."""
+        method, *values = self.name.split("+")
+        return "+".join([method, *filter(None, [mark]), *values])
+
     def applied(self, config: Config, tasks: list[str]) -> Config:
         """The config with this point's settings over those of its method on these tasks, its only method."""
         config = copy.deepcopy(config)

@@ -36,8 +36,15 @@ def load_config(paths: Sequence[Path]) -> Config:
             raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
         if not isinstance(layer, dict):
             raise InputError(f"{path} is not a mapping of keys to values")
-        config = _merged(config, layer)
+        config = layered(config, layer)
     return config
+
+
+def layered(under: Any, over: Any) -> Any:
+    """One config over another, key by key."""
+    if isinstance(under, dict) and isinstance(over, dict):
+        return under | {key: layered(under.get(key), value) for key, value in over.items()}
+    return over
 
 
 def validate(config: Mapping[str, Any]) -> Config:
@@ -112,10 +119,13 @@ def evaluated(config: Config, name: str, always: Sequence[str] = ()) -> list[str
     return [split for split in splits if not _absent(config, name, split)]
 
 
-def _merged(under: Any, over: Any) -> Any:
-    if isinstance(under, dict) and isinstance(over, dict):
-        return under | {key: _merged(under.get(key), value) for key, value in over.items()}
-    return over
+def shapes(config: Config) -> tuple[Shape | None, Shape | None]:
+    """The sizes of student and teacher, as far as they are known before anything is downloaded."""
+    teacher = checkpoints.shape(config["teacher"]["model"])
+    if "model" in config["student"]:
+        return checkpoints.shape(config["student"]["model"]), teacher
+    layers = len(config["student"]["from_teacher_layers"])
+    return teacher and Shape(layers, teacher.hidden, teacher.heads), teacher
 
 
 def _check_names(config: Config) -> None:
@@ -185,7 +195,7 @@ def _check_models(config: Config) -> None:
         has = " and ".join(student) or "nothing"
         raise InputError(f"student has {has}; allowed is exactly one of from_teacher_layers, model")
     _check_vocabulary(config)
-    ours, theirs = _shapes(config)
+    ours, theirs = shapes(config)
     layers = student.get("from_teacher_layers")
     if layers and theirs and max(layers) >= theirs.layers:
         raise InputError(
@@ -219,15 +229,6 @@ def _check_vocabulary(config: Config) -> None:
         raise InputError(
             f"student.model {names[0]} has another vocabulary than teacher.model {names[1]}; they must agree"
         )
-
-
-def _shapes(config: Config) -> tuple[Shape | None, Shape | None]:
-    """The sizes of student and teacher, as far as they are known before anything is downloaded."""
-    teacher = checkpoints.shape(config["teacher"]["model"])
-    if "model" in config["student"]:
-        return checkpoints.shape(config["student"]["model"]), teacher
-    layers = len(config["student"]["from_teacher_layers"])
-    return teacher and Shape(layers, teacher.hidden, teacher.heads), teacher
 
 
 def _named(kind: str, name: object, allowed: Sequence[str] | Mapping[str, Any]) -> None:

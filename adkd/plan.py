@@ -6,18 +6,20 @@ Code counts by the fingerprint of its syntax tree, which is part of the spec.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from adkd import config as configs
 from adkd.ablations import Point, ablations
-from adkd.config import Config, load_config, validate
+from adkd.config import Config, load_config
 from adkd.errors import InputError, unknown
 from adkd.files import read_json, write_if_changed
 from adkd.outline import Outline
 from adkd.specs import Spec, Student, as_written, code, inputs, students
+from adkd.sweeps import best, studies
+from adkd.sweeps.studies import Study
 
 __all__ = [
     "DEFAULT_CONFIG",
@@ -40,13 +42,16 @@ RESULT_FILE = {
     "teacher": "metrics.json",
     "signals": "signals.json",
     "student": "metrics.json",
+    "trial": "trial.json",
+    "worker": "worker.json",
+    "sweep": "sweep.json",
     "explanation": "explanation.json",
     "latency": "latency.json",
 }
 """Stage -> the file that says that a result is complete."""
 TRAINING_STAGES = ("data", "teacher", "signals", "student")
 """What a student is made in; the other stages ask something about a model that is there."""
-ANALYSIS = ("scores", "tables", "figures", "fidelity", "cost", "curve", "report")
+ANALYSIS = ("scores", "tables", "figures", "fidelity", "cost", "curve", "report", "tuning")
 
 _CONTAMINATED = {
     "minilm_l6": (
@@ -59,6 +64,8 @@ _CONTAMINATED = {
 
 MAIN = "grid"
 """Name of the main grid; an ablation's is ``ablations/NAME``."""
+UNTUNED = "untuned"
+"""Name of the same grid without what sweeps found."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +75,17 @@ class Plan:
     specs: dict[str, Spec]
     """Result, relative to the root, e.g. ``students/adkd/stsb/seed-1`` -> its spec."""
     grids: dict[str, dict[str, Any]]
-    """Name -> ``results/plan/NAME.json``, what the analysis reads: the main grid, and one for every ablation."""
+    """Name -> ``results/plan/NAME.json``, what the analysis reads: the main grid, one for every ablation, and with
+    tuned settings the grid without them."""
+    sweeps: tuple[str, ...]
+    """The results of all studies, ``sweeps/METHOD/TASK``."""
+    lacking: str = ""
+    """Why there are no grids: tuned settings that are not there."""
 
     @property
     def main(self) -> dict[str, Any]:
         """The main grid."""
-        return self.grids[MAIN]
+        return self._grid(MAIN)
 
     def upstream(self, result: str) -> list[str]:
         """The files of other results that a result is made from.
@@ -84,6 +96,28 @@ class Plan:
         if result not in self.specs:
             raise InputError(f"{result} is not part of this config's plan")
         return [f"{path}/{RESULT_FILE[stage]}" for stage, path in inputs(self.specs[result])]
+
+    def shared(self, study: str) -> list[str]:
+        """The files that every trial of a study is made from.
+
+        Raises:
+            InputError: the config does not ask for this study.
+        """
+        if study not in self.sweeps:
+            raise InputError(f"{study} is not part of this config's plan")
+        return [f"{path}/{RESULT_FILE[stage]}" for stage, path in inputs(self.specs[study], "shared")]
+
+    def needed(self, result: str, key: str = "inputs") -> list[str]:
+        """All that a result is made from, in the order of making, and all that stands behind that.
+
+        Args:
+            key: ``shared`` for what the trials of a study are made from.
+        """
+        found: dict[str, None] = {}
+        for _, path in inputs(self.specs[result], key):
+            below = next(name for name in self.specs if path.endswith(f"/{name}"))
+            found |= dict.fromkeys([*self.needed(below), below])
+        return list(found)
 
     def metrics(self, name: str = MAIN) -> list[str]:
         """The files that a grid's scores are collected from.
@@ -105,9 +139,24 @@ class Plan:
         return list(dict.fromkeys(f"{path}/{RESULT_FILE[key]}" for path in found))
 
     def _grid(self, name: str) -> dict[str, Any]:
+        if self.lacking:
+            raise InputError(self.lacking)
+        if name == UNTUNED and name not in self.grids:
+            raise InputError("settings_from is config; what tuning bought is known with settings_from: sweeps")
         if name not in self.grids:
             raise unknown("grid of this config", name, self.grids)
         return self.grids[name]
+
+
+def validate(config: Mapping[str, Any]) -> Config:
+    """The same config, its defaults filled in.
+
+    Raises:
+        InputError: the first thing that is wrong with it, in one line.
+    """
+    found = configs.validate(config)
+    studies.check(found)
+    return found
 
 
 def build(config: Config, root: Path = Path("results")) -> Plan:
@@ -117,14 +166,32 @@ def build(config: Config, root: Path = Path("results")) -> Plan:
         InputError: the config cannot be carried out.
     """
     found: dict[str, Spec] = {}
+    swept = list(studies.studies(config, root))
+    grids, lacking = {}, best.lacking(config, root, swept)
+    if not lacking:
+        grids = _grids(config, root, swept, found)
+    for study in swept:
+        found |= study.specs()
+    specs = {result: as_written(spec) for result, spec in found.items()}
+    return Plan(specs, grids, tuple(study.name for study in swept), lacking)
+
+
+def _grids(config: Config, root: Path, swept: Sequence[Study], found: dict[str, Spec]) -> dict[str, dict[str, Any]]:
+    """All grids by their names. The specs of their results are added to ``found``."""
     timed: dict[str, Student] = {}
     main = Part(config["tasks"], config["reference"], tuple(Point(m, m, {}) for m in config["methods"]))
-    grids = {MAIN: _grid(config, root, main, found, timed)}
+    if config["settings_from"] == "config":
+        mark, grids = "", {MAIN: _grid(config, root, main, found, timed)}
+    else:
+        untuned = _grid(config, root, main, found, timed) | {"title": "Before tuning", "setting": None}
+        mark, config = best.MARK, best.tuned(config, root, swept)
+        main = replace(main, mark=mark)
+        grids = {MAIN: _grid(config, root, main, found, timed), UNTUNED: untuned}
     for one in ablations(config):
-        part = Part(one.tasks, one.base.name, one.points)
+        part = Part(one.tasks, one.base.name, one.points, mark)
         about = {"title": one.title, "setting": one.setting}
         grids[f"ablations/{one.name}"] = _grid(config, root, part, found, timed) | about
-    return Plan({result: as_written(spec) for result, spec in found.items()}, grids)
+    return grids
 
 
 @dataclass(frozen=True)
@@ -134,12 +201,14 @@ class Part:
     tasks: Sequence[str]
     reference: str
     points: tuple[Point, ...]
+    mark: str = ""
+    """What sets its students' directories apart."""
 
 
 def _grid(config: Config, root: Path, part: Part, found: dict[str, Spec], timed: dict[str, Student]) -> dict[str, Any]:
     """A grid as the analysis reads it. The specs of its results are added to ``found``, and to ``timed`` the first
     student of every architecture, whose speed is that of all of them."""
-    everyone = list(students(config, root, part.points, part.tasks))
+    everyone = list(students(config, root, part.points, part.tasks, part.mark))
     for student in everyone:
         found |= student.specs()
     teachers = {student.teacher: student for student in everyone if student.teacher in found}
@@ -169,7 +238,7 @@ def _grid(config: Config, root: Path, part: Part, found: dict[str, Spec], timed:
         "reference": part.reference,
         "source": config["data"]["source"],
         "teacher_model": config["teacher"]["model"],
-        "notes": list(_notes(config, part.tasks)),
+        "notes": [*([best.note(config)] if part.mark else []), *_notes(config, part.tasks)],
         "absent": {task: absent for task in part.tasks if (absent := configs.absent(config, task))},
         "runs": [
             {"method": student.point.name, "task": student.task, "seed": student.seed}
@@ -253,8 +322,8 @@ def read_spec(path: Path, stage: str) -> Spec:
 def _keep_if_made(path: Path, spec: Spec) -> None:
     """Make a spec file no newer than the result that was made by just this spec: a setting that was changed and put
     back, or a plan that was deleted, reruns nothing."""
-    report = result_of(path) / RESULT_FILE[spec["stage"]]
     try:
+        report = result_of(path) / RESULT_FILE[spec["stage"]]
         made_by = read_json(report)["spec"]
     except (OSError, ValueError, LookupError, TypeError):
         return

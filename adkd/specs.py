@@ -20,6 +20,10 @@ _ROOTS = {
     "teacher": "training/teacher.py",
     "signals": "training/signals.py",
     "student": "training/student.py",
+    "trial": "training/trial.py",
+    "round": "sweeps/ask.py",
+    "worker": "sweeps/worker.py",
+    "sweep": "analysis/sweep.py",
     "explanation": "training/explain.py",
     "latency": "training/latency.py",
     "scores": "analysis/scores.py",
@@ -29,6 +33,7 @@ _ROOTS = {
     "cost": "analysis/cost.py",
     "curve": "analysis/curve.py",
     "report": "analysis/report.py",
+    "tuning": "analysis/tuning.py",
 }
 SHARED = ("data", "teacher", "signals", "explanation", "latency")
 """Stages whose code is the same for every method."""
@@ -40,12 +45,17 @@ def module(stage: str) -> str:
 
 
 def code(stage: str, method: str | None = None) -> str:
-    """The fingerprint of a stage's code; a student's includes its method's file."""
+    """The fingerprint of a stage's code; that of a student, a trial or a worker includes its method's file."""
     return fingerprint.code(_PACKAGE / _ROOTS[stage], *([methods.file(method)] if method else []))
 
 
-def students(config: Config, root: Path, points: Sequence[Point], tasks: Sequence[str]) -> Iterator["Student"]:
+def students(
+    config: Config, root: Path, points: Sequence[Point], tasks: Sequence[str], mark: str = ""
+) -> Iterator["Student"]:
     """Every student of a grid, by task, point and seed; none where the method has no meaning on the task.
+
+    Args:
+        mark: what sets the directories of these students apart from those that another config has: ``tuned``.
 
     Raises:
         InputError: code that a result depends on is missing.
@@ -59,19 +69,20 @@ def students(config: Config, root: Path, points: Sequence[Point], tasks: Sequenc
             if configs.reason_to_skip(own[0], task):
                 continue
             as_base = own == configs.method_settings(config, point.method, task)
-            folder = point.method if as_base and given["student"] == config["student"] else point.name
+            changes_nothing = as_base and given["student"] == config["student"]
+            folder = (point if not changes_nothing else Point(point.method, "", {})).folder(mark)
             for seed in config["seeds"]:
                 yield Student(given, root, codes, point, folder, *own, task, seed)
 
 
 def as_written(spec: Spec) -> Spec:
-    """A spec as its file has it: lists, not tuples."""
-    return json.loads(json.dumps(spec))
+    """A spec as its file has it: lists, not tuples, and keys in the same order."""
+    return json.loads(json.dumps(spec, sort_keys=True))
 
 
-def inputs(spec: Spec) -> Iterator[tuple[str, str]]:
+def inputs(spec: Spec, key: str = "inputs") -> Iterator[tuple[str, str]]:
     """Stage and directory of every result that the result of a spec is made from."""
-    for stage, path in spec["inputs"].items():
+    for stage, path in spec[key].items():
         yield from ((stage, one) for one in (path.values() if isinstance(path, Mapping) else [path]))
 
 
@@ -89,6 +100,13 @@ class Student:
     training: settings.Training
     task: str
     seed: int
+    apart: str = ""
+    """What its data, teacher and signals are set apart by, if not those of the main grid: ``held_out``."""
+
+    @property
+    def data(self) -> str:
+        """Where the data goes."""
+        return f"data/{self._task}"
 
     @property
     def result(self) -> str:
@@ -106,14 +124,26 @@ class Student:
         return json.dumps([self.task, self.config["student"]])
 
     def specs(self) -> dict[str, Spec]:
-        """Result -> spec, in the order of making. A method that needs nothing of a teacher has none."""
-        found = {f"data/{self.task}": self._data()}
+        """Result -> spec, in the order of making."""
+        return self.upstream() | {self.result: self._student()}
+
+    def upstream(self) -> dict[str, Spec]:
+        """The same of what it stands on. A method that needs nothing of a teacher has none."""
+        found = {self.data: self._data()}
         if self.outline.needs:
             found[self.teacher] = self._teacher()
         for kind, place in self._signals.items():
             found[place] = self._signal(kind)
-        found[self.result] = self._student()
         return found
+
+    def trial(self) -> Spec:
+        """The same student as a trial of a sweep, which is scored on the held-out part of train and nowhere else."""
+        told = self._student() | {
+            "stage": "trial",
+            "selection": "held_out",
+            "code": self.codes[f"trial {self.point.method}"],
+        }
+        return {key: value for key, value in told.items() if key != "evaluate"}
 
     def explanation(self, model: str) -> Spec:
         """How a model, this student or its teacher, is asked for its reasons on the dev set."""
@@ -130,7 +160,7 @@ class Student:
             "seed": 0,
             "split": configs.evaluated(self.config, self.task, ["validation"])[0],
             "inputs": {
-                "data": self._at(f"data/{self.task}"),
+                "data": self._at(self.data),
                 _role(model): self._at(model),
             },
             "code": self.codes[stage],
@@ -143,7 +173,12 @@ class Student:
     @property
     def _whose(self) -> str:
         shared = self.config["teacher"]["seeds"] == "shared"
-        return f"{self.task}/seed-{'shared' if shared else self.seed}"
+        return f"{self._task}/seed-{'shared' if shared else self.seed}"
+
+    @property
+    def _task(self) -> str:
+        """The task as a part of a path."""
+        return f"{self.task}+{self.apart}" if self.apart else self.task
 
     @property
     def _signals(self) -> dict[str, str]:
@@ -190,7 +225,7 @@ class Student:
             "margin": teacher["margin"],
             # Its dev score decides whether it may teach, whatever is reported.
             "evaluate": configs.evaluated(self.config, self.task, ["validation"]),
-            "inputs": {"data": self._at(f"data/{self.task}")},
+            "inputs": {"data": self._at(self.data)},
             "code": self.codes["teacher"],
         }
 
@@ -199,13 +234,13 @@ class Student:
         return self._common("signals") | {
             "seed": self._teacher_seed,
             "signal": {"kind": kind} | how,
-            "inputs": {"data": self._at(f"data/{self.task}"), "teacher": self._at(self.teacher)},
+            "inputs": {"data": self._at(self.data), "teacher": self._at(self.teacher)},
             "code": self.codes["signals"],
         }
 
     def _student(self) -> Spec:
         made_from = {
-            "data": self._at(f"data/{self.task}"),
+            "data": self._at(self.data),
             "signals": {kind: self._at(place) for kind, place in self._signals.items()},
         }
         if self.outline.needs - STORED:

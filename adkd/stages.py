@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -16,10 +16,16 @@ FUNCTIONS = {
     "teacher": "train",
     "signals": "compute",
     "student": "train",
+    "trial": "run",
+    "round": "ask",
+    "worker": "work",
+    "sweep": "write",
     "explanation": "explain",
     "latency": "measure",
 }
 """Stage -> the function of its module that carries it out, given a spec and where its result goes."""
+TRAIN_NOTHING = ("data", "round", "sweep")
+"""Stages that need no device."""
 
 
 def make(path: Path, stage: str) -> None:
@@ -33,7 +39,10 @@ def make(path: Path, stage: str) -> None:
         RunError: the run failed. No result is left behind.
     """
     spec, out = plan.read_spec(path, stage), plan.result_of(path)
-    if stage == "data":
+    if stage == "trial" and is_up_to_date(spec, out):
+        logging.info("%s is up to date", out)
+        return
+    if stage in TRAIN_NOTHING:
         _function(stage)(spec, out)
         return
     with devices.lease(spec["device"]):
@@ -43,6 +52,19 @@ def make(path: Path, stage: str) -> None:
         gc.enable()
         work(spec, out)
         gc.collect()  # of the work itself; what was imported is not looked at
+
+
+def is_up_to_date(spec: Spec, out: Path) -> bool:
+    """Whether the result of just this spec is there, no older than what it is made from."""
+    try:
+        report = out / plan.RESULT_FILE[spec["stage"]]
+        made = report.stat().st_mtime_ns
+        older = all(
+            (Path(path) / plan.RESULT_FILE[stage]).stat().st_mtime_ns <= made for stage, path in plan.inputs(spec)
+        )
+        return older and read_json(report)["spec"] == spec
+    except (OSError, ValueError, LookupError):
+        return False
 
 
 def make_run(config: Config, method: str, task: str, seed: int, root: Path = Path("results")) -> Path:
@@ -55,10 +77,21 @@ def make_run(config: Config, method: str, task: str, seed: int, root: Path = Pat
         InputError, RunError: as ``make``; and the config has a mistake.
     """
     asked = {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method, "ablations": {}}
+    planned = plan.build(plan.validate(config | asked), root)
+    (run,) = planned.main["runs"]
+    result = Path(run["result"]).relative_to(root).as_posix()
+    make_all({name: planned.specs[name] for name in [*planned.needed(result), result]}, root)
+    return root / result / plan.RESULT_FILE["student"]
+
+
+def make_all(specs: Mapping[str, Spec], root: Path) -> None:
+    """Make results from their specs, in this order, as far as they are not there yet.
+
+    Raises:
+        InputError, RunError: as ``make``.
+    """
     made: set[str] = set()
-    for result, spec in plan.specs(plan.validate(config | asked), root).items():
-        if spec["stage"] not in plan.TRAINING_STAGES:
-            continue
+    for result, spec in specs.items():
         path = root / "plan" / f"{result}.json"
         report = root / result / plan.RESULT_FILE[spec["stage"]]
         fresh = report.exists() and read_json(report)["spec"] == spec and not made & set(plan.upstream(spec))
@@ -69,7 +102,6 @@ def make_run(config: Config, method: str, task: str, seed: int, root: Path = Pat
         logging.info("making %s", report.parent)
         make(path, spec["stage"])
         made.add(str(report.parent))
-    return report
 
 
 def _function(stage: str) -> Callable[[Spec, Path], None]:

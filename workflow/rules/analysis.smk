@@ -8,7 +8,7 @@ localrules:
 
 rule scores:
     input:
-        PLAN.metrics(),
+        planned(lambda wildcards: PLAN.metrics()),
         "results/plan/scores.json",
         grid="results/plan/grid.json",
     output:

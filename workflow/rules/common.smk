@@ -54,8 +54,11 @@ GPUS = 0 if config["device"] == "cpu" else 1
 
 wildcard_constraints:
     method=r"[a-z0-9_]+(\+[\w.=-]+)*",
-    task="[a-z0-9_]+",
+    task=r"[a-z0-9_]+(\+held_out)?",
     seed=r"\d+|shared",
     signal=r"logits|cls|maps-[a-z0-9]+-[0-9]+(-layer-[0-9.]+)?",
     model="(students|teachers)/.+",
     ablation="[a-z0-9_]+",
+    round=r"\d+",
+    trial=r"\d+",
+    worker=r"\d+",

@@ -26,7 +26,7 @@ rule latency:
 
 rule cost:
     input:
-        PLAN.asked("latency"),
+        planned(lambda wildcards: PLAN.asked("latency")),
         "results/plan/cost.json",
         rules.scores.output,
         grid="results/plan/grid.json",

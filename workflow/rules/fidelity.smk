@@ -25,7 +25,7 @@ rule explanation:
 
 rule fidelity:
     input:
-        PLAN.asked("explanation"),
+        planned(lambda wildcards: PLAN.asked("explanation")),
         "results/plan/fidelity.json",
         rules.scores.output,
         grid="results/plan/grid.json",
