@@ -66,7 +66,7 @@ class Study:
     def upstream(self) -> dict[str, Spec]:
         """Result -> spec of what its trials share."""
         found: dict[str, Spec] = {}
-        for _, student in self._with_signals():
+        for _, student in self._told:
             found |= student.upstream()
         return found
 
@@ -81,12 +81,12 @@ class Study:
             "trials": {str(student.seed): student.trial() for student in self.students},
             "upstream": self.upstream,
             "signals": [
-                {"seed": one.seed, "when": when, "paths": one.trial()["inputs"]["signals"]}
-                for when, one in self._with_signals()
+                {"seed": one.seed, "when": when, "paths": one.trial()["inputs"]["signals"]} for when, one in self._told
             ],
         }
 
-    def _with_signals(self) -> Iterator[tuple[dict[str, Any], Student]]:
+    @cached_property
+    def _told(self) -> list[tuple[dict[str, Any], Student]]:
         """Every combination of searched settings that changes what the teacher is asked, with the student told so."""
         keys = [key for key in split(self.method, self.space)[0] if _changes_signals(self, key)]
         for key in keys:
@@ -95,9 +95,13 @@ class Study:
                     f"{key} in the space of {self.method} is a range; every value needs token maps of its own from the "
                     "teacher, which trials share: allowed is {choices: [...]}"
                 )
-        for student, values in product(self.students, product(*(self.space[key]["choices"] for key in keys))):
-            when = dict(zip(keys, values, strict=True))
-            yield when, replace(student, outline=replace(student.outline, **when))
+        choices = [
+            dict(zip(keys, values, strict=True)) for values in product(*(self.space[key]["choices"] for key in keys))
+        ]
+        return [
+            (when, replace(student, outline=replace(student.outline, **when)))
+            for student, when in product(self.students, choices)
+        ]
 
     def _round(self, number: int) -> Spec:
         return {
@@ -148,7 +152,7 @@ class Study:
 
     def _shared(self) -> dict[str, Any]:
         """What every trial is made from."""
-        one, *_ = inputs = [student.trial()["inputs"] for _, student in self._with_signals()]
+        one, *_ = inputs = [student.trial()["inputs"] for _, student in self._told]
         signals = sorted({path for each in inputs for path in each["signals"].values()})
         teachers = sorted({each["teacher"] for each in inputs if "teacher" in each})
         return {
@@ -191,9 +195,9 @@ def studies(config: Config, root: Path) -> Iterator[Study]:
     """
     held = config if config["selection"] == "held_out" else config | {"selection": "held_out"}
     apart = "" if held is config else "held_out"
+    shared = {stage: code(stage) for stage in (*SHARED, "round", "sweep")}
     for method in config["methods"]:
-        codes = {stage: code(stage) for stage in (*SHARED, "round", "sweep")}
-        codes |= {f"{stage} {method}": code(stage, method) for stage in ("student", "trial", "worker")}
+        codes = shared | {f"{stage} {method}": code(stage, method) for stage in ("student", "trial", "worker")}
         space = space_of(method, config["sweeps"]["variant"], config["sweeps"]["space"])
         for task in config["tasks"]:
             outline, training = configs.method_settings(held, method, task)
