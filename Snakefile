@@ -20,8 +20,8 @@ include: "workflow/rules/analysis.smk"
 include: "workflow/rules/fidelity.smk"
 include: "workflow/rules/cost.smk"
 include: "workflow/rules/ablations.smk"
-include: "workflow/rules/page.smk"
 include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/page.smk"
 
 
 localrules:

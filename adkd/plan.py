@@ -237,6 +237,7 @@ def _grid(config: Config, root: Path, part: Part, found: dict[str, Spec], timed:
         "labels": {point.name: point.label for point in part.points},
         "reference": part.reference,
         "source": config["data"]["source"],
+        "tuned": bool(part.mark),
         "teacher_model": config["teacher"]["model"],
         "notes": [*([best.note(config)] if part.mark else []), *_notes(config, part.tasks)],
         "absent": {task: absent for task in part.tasks if (absent := configs.absent(config, task))},

@@ -74,6 +74,8 @@ class Grid:
     roles: tuple[str, ...]
     """The splits that are reported; the first is the main one."""
     selection: str
+    tuned: bool
+    """Whether methods have the settings that sweeps found best."""
     source: str
     teacher_model: str
     student: dict[str, Any]
@@ -158,6 +160,7 @@ def read_grid(path: Path) -> Grid:
             reference=value["reference"],
             roles=tuple(value["score"]),
             selection=value["selection"],
+            tuned=value.get("tuned", False),
             source=value["source"],
             teacher_model=value["teacher_model"],
             student=value["student"],

@@ -22,6 +22,7 @@ from adkd.analysis.report_page.plots import looks
 from adkd.analysis.report_page.provenance import provenance
 from adkd.analysis.report_page.published import publications
 from adkd.analysis.report_page.scores import forests, score_tables
+from adkd.analysis.report_page.tuning import tunings
 from adkd.data.tasks import task
 from adkd.errors import InputError
 from adkd.files import new_file, read_json
@@ -52,6 +53,7 @@ def write(grid_path: Path, out: Path) -> None:
     main, average, significance = (_table(grid, results, name) for name in ("main", "average", "significance"))
     metrics = _metrics(grid)
     fidelity, cost, published = (_optional(results, name) for name in ("fidelity", "cost", "published"))
+    tuning = _optional(results, "tuning") if grid.tuned else None
     explained = attributions(grid)
     page = {
         "grid": grid,
@@ -67,6 +69,7 @@ def write(grid_path: Path, out: Path) -> None:
         "scatters": _made(fidelity, lambda table: scatters(grid, main, table)),
         "explained": explained,
         "cost": _made(cost, lambda table: costs(grid, table)),
+        "tuning": _made(tuning, lambda table: tunings(grid, table)),
         "published": _made(published, lambda table: publications(grid, table)),
         "ablations": ablations(grid, results),
         "provenance": provenance(grid, metrics),

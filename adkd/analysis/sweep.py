@@ -115,10 +115,10 @@ def about(spec: Spec, trials: list[Trial], winner: Trial) -> list[str]:
     """What stands above the best settings: what they are the best of."""
     definition = spec["study"]
     metric = task(definition["task"]).metrics[0]
-    seeds = ", ".join(definition["trials"])
+    seeds = f"seed{'s' * (len(definition['trials']) > 1)} {', '.join(definition['trials'])}"
     return [
         f"{definition['method']} on {definition['task']}: trial {winner.number}, the best of {len(trials)} "
         f"({outcomes(trials)})",
-        f"by {METRICS.get(metric, metric)} on a held-out part of train, {winner.score:.4f}, mean over seeds {seeds}.",
+        f"by {METRICS.get(metric, metric)} on a held-out part of train, {winner.score:.4f}, mean over {seeds}.",
         "Made by a sweep and made anew by the next: to use it, layer it over a config, or say settings_from: sweeps.",
     ]

@@ -53,7 +53,7 @@ class Found:
         study, mode = self.spec["study"], self.spec["mode"]
         samplers = {"tpe": f"TPE, {study['startup']} at random first", "random": "at random"}
         points = "a shuffled grid" if study["variant"] == "grid" else samplers[study["sampler"]]
-        return f"best held-out score, mean over seeds {' '.join(study['trials'])}; points: {points}; mode: {mode}"
+        return f"best held-out score, mean over seed{'s' * (len(study['trials']) > 1)} {', '.join(study['trials'])}; points: {points}; mode: {mode}"
 
 
 def write(grid: Path, out: Path, figures: Path) -> None:
@@ -77,7 +77,7 @@ def write(grid: Path, out: Path, figures: Path) -> None:
                 studies[method, task] = _study(after, method, task)
     columns = [column for column in after.columns(after.roles[0]) if column.averaged]
     found = budgets(after, columns, *scores, studies)
-    tables = [_table(after, found, column, studies) for column in columns]
+    tables = [_table(after, found, column) for column in columns]
     csv = found.to_csv(index=False, lineterminator="\n")
     layout.write(out, {"tuning.csv": csv} | layout.texts("tuning", "What tuning cost and bought", tables))
     with plt.rc_context(SCATTER):
@@ -103,7 +103,7 @@ def budgets(
             differences = (now - was).dropna().to_numpy()
             interval = stats.interval_over_seeds(differences)
             about = (method, column.task.name, column.metric, one.spec["trials"], *one.report["counts"].values())
-            cost = (len(one.spec["study"]["trials"]), len(one.searched), one.report["seconds"], one.selection)
+            cost = (len(one.spec["study"]["trials"]), " ".join(one.searched), one.report["seconds"], one.selection)
             means = (*stats.mean_and_sd(was.to_numpy())[:2], *stats.mean_and_sd(now.to_numpy()))
             difference = (_mean(differences), interval.low, interval.high)
             rows.append((*about, *cost, one.report["best"]["score"], *means, *difference))
@@ -125,7 +125,7 @@ def _study(plan: Grid, method: str, task: str) -> Found:
     return Found(found)
 
 
-def _table(plan: Grid, found: pd.DataFrame, column: Column, studies: dict[tuple[str, str], Found]) -> Table:
+def _table(plan: Grid, found: pd.DataFrame, column: Column) -> Table:
     here = found[found["task"] == column.task.name].set_index("method")
     letters: dict[str, str] = {}
     rows = []
@@ -141,8 +141,8 @@ def _table(plan: Grid, found: pd.DataFrame, column: Column, studies: dict[tuple[
         rows.append(
             [
                 Cell(plan.row(method)),
-                Cell(str(one["searched"])),
-                Cell(_trials(one)),
+                Cell(str(len(one["searched"].split()))),
+                Cell(trials(one)),
                 Cell(f"{one['seconds']:.0f}"),
                 Cell(f"{100 * one['best_held_out']:.1f}"),
                 cell(100 * one["before"], 100 * one["before_sd"]),
@@ -154,20 +154,19 @@ def _table(plan: Grid, found: pd.DataFrame, column: Column, studies: dict[tuple[
     metric = METRICS.get(column.metric, column.metric)
     header = ["method", "settings", "trials", "s", "best held-out", "before", "after", "after − before [95 %]", "n"]
     footnotes = {letter: reason for reason, letter in letters.items()}
-    notes = _notes(plan, column, here, studies)
-    return Table(f"Tuning on {column.title}, {metric} (×100)", header, rows, footnotes, notes)
+    return Table(f"Tuning on {column.title}, {metric} (×100)", header, rows, footnotes, notes(plan, here.reset_index()))
 
 
-def _trials(one: pd.Series) -> str:
+def trials(one: pd.Series) -> str:
     """The budget, and what of it gave no score."""
     lost = ", ".join(f"{one[state]} {state}" for state in ("pruned", "diverged", "failed") if one[state])
     return f"{one['trials']} ({lost})" if lost else str(one["trials"])
 
 
-def _notes(plan: Grid, column: Column, here: pd.DataFrame, studies: dict[tuple[str, str], Found]) -> list[str]:
-    """The protocol, what is compared, and what the comparison cannot show."""
+def notes(plan: Grid, here: pd.DataFrame) -> list[str]:
+    """The protocol, what is compared, and what the comparison cannot show; ``here``: the rows of one task."""
     protocols = dict.fromkeys(here["selection"])
-    which = [f"{name}: {', '.join(studies[name, column.task.name].searched)}" for name in here.index]
+    which = [f"{row.method}: {', '.join(row.searched.split())}" for row in here.itertuples()]
     same = "the same" if len(set(zip(here["trials"], here["seeds"], strict=True))) == 1 else "NOT the same"
     return [
         f"Selection protocol of a study: {'; or '.join(protocols)}. Neither dev nor test took part.",
