@@ -8,7 +8,7 @@ CONFIG ?=
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run published fidelity cost ablations report test check bench lint clean
+.PHONY: help setup run published fidelity cost ablations sweep tuning report test check bench lint clean
 
 help: ## Show what there is to make.
 	@grep -hE '^[a-z.%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,14 @@ ablations: setup ## All ablations of the config: results/ablations/.
 ablation-%: setup ## One of them, such as ablation-top_k: results/ablations/top_k/.
 	$(SNAKEMAKE) results/ablations/$*/figures/curve.png
 	@cat results/ablations/$*/tables/main.txt
+
+sweep: setup ## Search settings for every method on every task, all with the same budget: results/sweeps/.
+	$(SNAKEMAKE) sweep
+	@ls results/sweeps/*/*/best.yaml
+
+tuning: sweep ## The grid with what sweeps found, and without: results/tables/tuning.md.
+	$(SNAKEMAKE) tuning --config settings_from=sweeps
+	@cat results/tables/tuning.txt
 
 report: setup ## All of it on one page, results/report.html, and Snakemake's own report, results/workflow.html.
 	$(SNAKEMAKE) all results/report.html

@@ -41,15 +41,18 @@ def tasks() -> None:
 
 @app.command(name="methods")
 def list_methods() -> None:
-    """List the methods and their settings."""
+    """List the methods, their settings and what a sweep searches."""
     import json
 
     from adkd import methods
+    from adkd.sweeps import space
 
     for name in methods.names():
         typer.echo(f"{name}: {methods.summary(name)}")
         for setting in methods.fields(name):
             typer.echo(f"    {setting.name}: {setting.allowed}; default {json.dumps(setting.default)}. {setting.doc}")
+        for variant in space.VARIANTS:
+            typer.echo(f"    {variant} space: {space.text(space.space_of(name, variant, {}))}")
 
 
 @app.command()

@@ -53,7 +53,8 @@ class Found:
         study, mode = self.spec["study"], self.spec["mode"]
         samplers = {"tpe": f"TPE, {study['startup']} at random first", "random": "at random"}
         points = "a shuffled grid" if study["variant"] == "grid" else samplers[study["sampler"]]
-        return f"best held-out score, mean over seed{'s' * (len(study['trials']) > 1)} {', '.join(study['trials'])}; points: {points}; mode: {mode}"
+        seeds = f"seed{'s' * (len(study['trials']) > 1)} {', '.join(study['trials'])}"
+        return f"best held-out score, mean over {seeds}; points: {points}; mode: {mode}"
 
 
 def write(grid: Path, out: Path, figures: Path) -> None:

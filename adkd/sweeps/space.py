@@ -4,6 +4,7 @@ A space is said the same way in a method's file and in a config: setting -> ``{l
 ``{choices: [...]}``. Whether a range is of whole numbers follows from the setting's type.
 """
 
+import json
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -68,6 +69,17 @@ def split(method: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
 def extremes(entry: Entry) -> list[Any]:
     """The values of a setting that a check of the space has to try: every choice, or both ends of a range."""
     return list(entry["choices"]) if entry["type"] == "choice" else [entry["low"], entry["high"]]
+
+
+def text(space: Space) -> str:
+    """A space in words."""
+
+    def said(entry: Entry) -> str:
+        if entry["type"] == "choice":
+            return f"one of {', '.join(json.dumps(choice) for choice in entry['choices'])}"
+        return f"{entry['low']:g} to {entry['high']:g}{', log' * entry['log']}"
+
+    return "; ".join(f"{key} {said(entry)}" for key, entry in sorted(space.items()))
 
 
 def grid_size(space: Space) -> int:
