@@ -24,7 +24,6 @@ from adkd.sweeps.studies import Study
 __all__ = [
     "DEFAULT_CONFIG",
     "RESULT_FILE",
-    "TRAINING_STAGES",
     "Plan",
     "build",
     "load_config",
@@ -49,8 +48,6 @@ RESULT_FILE = {
     "latency": "latency.json",
 }
 """Stage -> the file that says that a result is complete."""
-TRAINING_STAGES = ("data", "teacher", "signals", "student")
-"""What a student is made in; the other stages ask something about a model that is there."""
 ANALYSIS = ("scores", "tables", "figures", "fidelity", "cost", "curve", "report", "tuning")
 
 _CONTAMINATED = {

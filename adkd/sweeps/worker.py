@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from adkd.files import write_json
@@ -42,7 +43,7 @@ def work(spec: Spec, out: Path) -> None:
     # Another seed after every start: with the same one a worker that goes on would ask for the same points again.
     study.sampler = sampler(spec["study"], "worker", spec["number"], there)
     study.pruner = pruner(spec)
-    while (trial := taken(study, spec)) or list(open_slots(study.get_trials(deepcopy=False))):
+    while (trial := taken(study, spec)) or is_unfinished(study):
         if not trial:
             time.sleep(min(spec["heartbeat"], 5.0))
             continue
@@ -82,6 +83,12 @@ def taken(study: optuna.Study, spec: Spec) -> optuna.Trial | None:
     return None
 
 
+def is_unfinished(study: optuna.Study) -> bool:
+    """Whether a trial is at work somewhere, waits, or has to be tried again."""
+    trials = study.get_trials(deepcopy=False)
+    return not all(trial.state.is_finished() for trial in trials) or any(open_slots(trials))
+
+
 def carry_out(study: optuna.Study, trial: optuna.Trial, spec: Spec) -> None:
     """Train and score one trial with all its seeds, and tell the study. Whatever else goes wrong fails the trial."""
     log.info("trial %d: %s", trial.number, ", ".join(f"{key} {value}" for key, value in trial.params.items()))
@@ -89,14 +96,13 @@ def carry_out(study: optuna.Study, trial: optuna.Trial, spec: Spec) -> None:
     with signs_of_life(trial, spec["heartbeat"]):
         try:
             score, state = _score(trial, spec)
-        except optuna.TrialPruned:
-            score, state = None, TrialState.PRUNED
-            log.info("trial %d: pruned", trial.number)
+            trial.set_user_attr("seconds", time.perf_counter() - began)
+        except UpdateFinishedTrialError:
+            log.warning("trial %d: another worker took this one for dead; what it found comes too late", trial.number)
+            return
         except BaseException:
             study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             raise
-        trial.set_user_attr("seconds", time.perf_counter() - began)
-        # Another worker may have taken this one for dead: its result then comes too late.
         study.tell(trial, score, state=state, skip_if_finished=True)
 
 
@@ -137,7 +143,11 @@ def _score(trial: optuna.Trial, spec: Spec) -> tuple[float | None, TrialState]:
     seeds = list(spec["study"]["trials"])
     for number, seed in enumerate(seeds):
         told = trial_spec(spec["study"], seed, trial.params)
-        report = measured(told, *([] if number else [after_epoch]))
+        try:
+            report = measured(told, *([] if number else [after_epoch]))
+        except optuna.TrialPruned:
+            log.info("trial %d: pruned", trial.number)
+            return None, TrialState.PRUNED
         trial.set_user_attr("provenance", _provenance(report))
         if report["diverged"]:
             trial.set_user_attr("diverged", report["diverged"])

@@ -70,6 +70,40 @@ def test_a_dead_workers_trial_is_failed_tried_again_and_counted_once(study, stor
     assert json.loads((given.out / "sweep.json").read_text())["counts"]["complete"] == 3
 
 
+def test_a_worker_that_was_taken_for_dead_goes_on_with_the_next_trial(study, monkeypatch):
+    """Its machine was asleep, say: what it found comes too late, and does no harm."""
+    spec, other = study(mode="workers", workers=2, trials=1, heartbeat=30).workers * 2
+    here, there = opened(spec), opened(other)
+
+    def measured(told, after_epoch):
+        time.sleep(0.1)
+        assert reap(there, 0.01) == [0]
+        return {"score": 0.5, "diverged": None}
+
+    monkeypatch.setattr(worker, "measured", measured)
+    monkeypatch.setattr(worker, "_provenance", lambda report: {})
+    worker.carry_out(here, worker.taken(here, spec), spec)
+    assert states(here) == ["FAIL", "WAITING"]
+    assert worker.is_unfinished(here)
+    tell(here, worker.taken(here, spec))
+    assert not worker.is_unfinished(here)
+
+
+def test_what_breaks_down_fails_the_trial_and_is_tried_again(study, monkeypatch):
+    (spec,) = study(mode="workers", workers=1, trials=1).workers
+
+    def measured(told, after_epoch):
+        raise MemoryError
+
+    monkeypatch.setattr(worker, "measured", measured)
+    here = opened(spec)
+    trial = worker.taken(here, spec)
+    with pytest.raises(MemoryError):
+        worker.carry_out(here, trial, spec)
+    assert states(here) == ["FAIL"]
+    assert worker.taken(here, spec).params == trial.params
+
+
 def test_two_workers_that_take_the_last_trial_at_once_do_not_both_keep_it(study):
     spec, other = study(mode="workers", workers=2, trials=2, heartbeat=30).workers
     here, there = opened(spec), opened(other)

@@ -187,7 +187,10 @@ def test_the_declared_results_are_the_plans(finished):
     config = plan.validate(
         plan.load_config([finished.repository / "workflow/config/tiny.yaml", finished.folder / "layer.yaml"])
     )
-    for result, spec in plan.specs(config).items():
-        if spec["stage"] in plan.TRAINING_STAGES:
-            assert (finished.work / "results" / result / plan.RESULT_FILE[spec["stage"]]).exists()
+    found = plan.build(config)
+    for result in found.specs:
         assert (finished.work / "results/plan" / f"{result}.json").exists()
+    for run in found.main["runs"]:
+        result = run["result"].removeprefix("results/")
+        for made in [*found.needed(result), result]:
+            assert (finished.work / "results" / made / plan.RESULT_FILE[found.specs[made]["stage"]]).exists()
