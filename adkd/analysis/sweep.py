@@ -16,7 +16,7 @@ from adkd.errors import RunError
 from adkd.files import write_json
 from adkd.specs import Spec
 from adkd.sweeps import best
-from adkd.sweeps.trials import COMPLETE, DIVERGED, FAILED, PRUNED, Trial, as_study, finished
+from adkd.sweeps.trials import COMPLETE, STATES, Trial, as_study, finished
 
 FEWEST = 4
 """With fewer scored trials nothing is said of which settings matter."""
@@ -68,14 +68,14 @@ def read(spec: Spec) -> list[Trial]:
 def outcomes(trials: list[Trial]) -> str:
     """How many trials ended how, in words."""
     counts = Counter(trial.state for trial in trials)
-    return ", ".join(f"{counts[state]} {state}" for state in (COMPLETE, PRUNED, DIVERGED, FAILED) if counts[state])
+    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
 
 
 def summary(trials: list[Trial], winner: Trial) -> dict[str, Any]:
     """What tables of several studies need of one."""
     counts = Counter(trial.state for trial in trials)
     return {
-        "counts": {state: counts[state] for state in (COMPLETE, PRUNED, DIVERGED, FAILED)},
+        "counts": {state: counts[state] for state in STATES},
         "seconds": sum(trial.seconds for trial in trials),
         "scores": [trial.score for trial in trials if trial.score is not None],
         "best": {"number": winner.number, "score": winner.score, "values": winner.values},

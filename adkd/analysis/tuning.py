@@ -23,9 +23,10 @@ from adkd.analysis.sweep_figures import expected_best
 from adkd.errors import InputError
 from adkd.files import read_json
 from adkd.stale import refuse_stale
+from adkd.sweeps.trials import COMPLETE, STATES
 
 COLUMNS = [
-    *("method", "task", "metric", "trials", "complete", "pruned", "diverged", "failed", "seeds", "searched", "seconds"),
+    *("method", "task", "metric", "trials", *STATES, "seeds", "searched", "seconds"),
     *("selection", "best_held_out", "before", "before_sd", "after", "after_sd", "n", "difference", "low", "high"),
 ]
 
@@ -103,7 +104,8 @@ def budgets(
             was, now = (seed_scores(table, method, column) for table in (before, after))
             differences = (now - was).dropna().to_numpy()
             interval = stats.interval_over_seeds(differences)
-            about = (method, column.task.name, column.metric, one.spec["trials"], *one.report["counts"].values())
+            counts = (one.report["counts"][state] for state in STATES)
+            about = (method, column.task.name, column.metric, one.spec["trials"], *counts)
             cost = (len(one.spec["study"]["trials"]), " ".join(one.searched), one.report["seconds"], one.selection)
             means = (*stats.mean_and_sd(was.to_numpy())[:2], *stats.mean_and_sd(now.to_numpy()))
             difference = (_mean(differences), interval.low, interval.high)
@@ -160,7 +162,7 @@ def _table(plan: Grid, found: pd.DataFrame, column: Column) -> Table:
 
 def trials(one: pd.Series) -> str:
     """The budget, and what of it gave no score."""
-    lost = ", ".join(f"{one[state]} {state}" for state in ("pruned", "diverged", "failed") if one[state])
+    lost = ", ".join(f"{one[state]} {state}" for state in STATES if state != COMPLETE and one[state])
     return f"{one['trials']} ({lost})" if lost else str(one["trials"])
 
 

@@ -25,7 +25,7 @@ from adkd.sweeps.space import Space, split
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-COMPLETE, PRUNED, DIVERGED, FAILED = "complete", "pruned", "diverged", "failed"
+STATES = COMPLETE, PRUNED, DIVERGED, FAILED = "complete", "pruned", "diverged", "failed"
 """What became of a trial. The first three count against the budget; a failed one is tried again, as another trial."""
 
 

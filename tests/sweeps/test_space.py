@@ -5,7 +5,7 @@ import pytest
 from adkd import methods, plan
 from adkd.errors import InputError
 from adkd.settings import TRAINING
-from adkd.sweeps.space import VARIANTS, grid_point, grid_size, space_of
+from adkd.sweeps.space import VARIANTS, grid_point, grid_size, space_of, text
 from tests.sweeps.conftest import config
 
 
@@ -75,6 +75,13 @@ def test_a_value_that_cannot_teach_this_student_is_refused():
         InputError, match="has top_k = 99, which cannot teach this student on stsb: top_k 99 is more than"
     ):
         plan.validate(config("adkd", space={"adkd": {"top_k": {"choices": [8, 99]}}}))
+
+
+def test_a_space_is_told_in_words():
+    found = space_of("vanilla_kd", "full", {"training": {"epochs": None}})
+    assert text(found) == (
+        "alpha 0 to 1; batch_size one of 8, 16, 32; learning_rate 1e-05 to 0.0002, log; temperature 1 to 20, log"
+    )
 
 
 def test_a_grid_is_walked_through_once_in_a_shuffled_order():

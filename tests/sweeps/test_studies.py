@@ -16,6 +16,8 @@ from adkd.files import read_json, write_json
 from adkd.sweeps.trials import finished
 from tests.sweeps.conftest import config, score
 
+ABLATION = {"alpha": {"method": "vanilla_kd", "setting": "alpha", "values": [0.25]}}
+
 
 def test_trials_are_scored_on_a_part_of_train_and_never_on_dev(study):
     one = study(seeds=[1, 2])
@@ -187,6 +189,12 @@ def test_without_tuned_settings_there_is_no_grid_and_the_plan_says_what_to_do(st
         str(root / f"students/vanilla_kd+tuned/stsb/seed-{seed}") for seed in (1, 2)
     }
     assert any("best of 2 trials" in note for note in planned.main["notes"])
+    varied = given | {"ablations": plan.validate(given | {"ablations": ABLATION})["ablations"]}
+    ablation = plan.build(varied, root).grids["ablations/alpha"]
+    assert {(entry["method"], entry["result"]) for entry in ablation["runs"] if entry["seed"] == 1} == {
+        ("vanilla_kd", str(root / "students/vanilla_kd+tuned/stsb/seed-1")),
+        ("vanilla_kd+alpha=0.25", str(root / "students/vanilla_kd+tuned+alpha=0.25/stsb/seed-1")),
+    }
     with pytest.raises(InputError, match=r"sweeps/vanilla_kd/stsb is of another study: trials was 2, is now 4"):
         plan.build(plan.validate(config(trials=4, batch=2) | {"settings_from": "sweeps"}), root).metrics()
     (one.out / "best.yaml").write_text((one.out / "best.yaml").read_text() + "      clip: 2.0\n")
