@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from adkd import devices, plan
 from adkd.analysis import sweep as outcome
@@ -57,8 +58,10 @@ def sweep(config: Config, method: str, task: str, trials: int | None, root: Path
 def _rounds(spec: Spec, rounds: list[Spec], root: Path, out: Path) -> None:
     """Round after round, the trials that are not there yet, one after the other on one device."""
     places = iter(spec["inputs"]["trial"].values())
+    scores: list[float | None] = []
     with (
         devices.lease(next(iter(spec["study"]["trials"].values()))["device"]),
+        logging_redirect_tqdm(),
         _bar(len(spec["inputs"]["trial"])) as bar,
     ):
         from adkd.training import trial  # imports torch, which has to see the leased device alone
@@ -72,10 +75,12 @@ def _rounds(spec: Spec, rounds: list[Spec], root: Path, out: Path) -> None:
                 if not is_up_to_date(told, Path(place)):
                     trial.run(told, Path(place))
                 bar.update()
+                scores.append(read_json(Path(place) / "trial.json")["score"])
+                bar.set_postfix(best=max((score for score in scores if score is not None), default="none"))
 
 
 def _bar(total: int) -> tqdm:
-    return tqdm(total=total, desc="trials", unit="trial", disable=not sys.stderr.isatty())
+    return tqdm(total=total, desc="trials and seeds", unit="run", disable=not sys.stderr.isatty())
 
 
 def _refuse_another(spec: Spec, out: Path) -> None:
