@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 CORES ?= all
 # Config files, later ones over earlier ones; without any, the embedded grid.
 CONFIG ?=
-SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+# The config files come first: whatever stands behind them would be taken for one more.
+SNAKEMAKE = $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run published fidelity cost ablations sweep tuning report test check bench lint clean

@@ -2,10 +2,14 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from snakemake.cli import get_argument_parser
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -30,3 +34,30 @@ def test_the_readmes_method_passes_the_contract_by_existing(tmp_path):
     passed = re.search(r"(\d+) passed", done.stdout)
     assert int(passed[1]) >= 10, done.stdout[-300:]
     assert "skipped" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("make", "targets"),
+    [
+        ("run", []),
+        ("published", ["results/tables/published.md"]),
+        ("ablation-beta", ["results/ablations/beta/figures/curve.png"]),
+        ("sweep", ["sweep"]),
+        ("tuning", ["tuning"]),
+        ("report", ["all", "results/report.html"]),
+    ],
+)
+def test_make_hands_config_files_and_targets_to_snakemake_as_what_they_are(make, targets):
+    said = subprocess.run(
+        ["make", "-n", "--no-print-directory", make, "CONFIG=one.yaml two.yaml", "CORES=3"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [shlex.split(line) for line in said.stdout.splitlines() if line.startswith(".venv/bin/snakemake")]
+    told = [get_argument_parser().parse_args(words[1:]) for words in lines]
+    assert any(list(one.targets) == targets for one in told), said.stdout
+    for one in told:
+        assert [str(path) for path in one.configfile] == ["one.yaml", "two.yaml"]
+        assert one.cores in (3, "3")
