@@ -117,7 +117,7 @@ def about(spec: Spec, trials: list[Trial], winner: Trial) -> list[str]:
     metric = task(definition["task"]).metrics[0]
     seeds = f"seed{'s' * (len(definition['trials']) > 1)} {', '.join(definition['trials'])}"
     return [
-        f"{definition['method']} on {definition['task']}: trial {winner.number}, the best of {len(trials)} "
+        f"{definition['method']} on {definition['task']}: trial {winner.number}, the best of {spec['trials']} "
         f"({outcomes(trials)})",
         f"by {METRICS.get(metric, metric)} on a held-out part of train, {winner.score:.4f}, mean over {seeds}.",
         "Made by a sweep and made anew by the next: to use it, layer it over a config, or say settings_from: sweeps.",

@@ -1,6 +1,5 @@
 """One study from its config to its best settings, without Snakemake: the same specs, the same files."""
 
-import logging
 import sys
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from adkd.stale import refuse_another
 from adkd.sweeps.ask import ask
 from adkd.sweeps.best import best_of
 from adkd.sweeps.trials import trial_spec, values_of
-
-log = logging.getLogger(__name__)
 
 
 def sweep(config: Config, method: str, task: str, trials: int | None, root: Path = Path("results")) -> str:

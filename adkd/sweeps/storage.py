@@ -30,7 +30,8 @@ RETRIES = 3
 GRACE = 4
 """Signs of life that may be missing in a row."""
 
-_ATTEMPTS = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, OSError, ImportError, ValueError)
+_FAILURES = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, OSError, ImportError, ValueError)
+"""What a storage that cannot be used raises; a journal that is none, for one, a ValueError."""
 
 
 def study_name(spec: Spec) -> str:
@@ -53,7 +54,7 @@ def opened(spec: Spec) -> optuna.Study:
         if known is None and not study.get_trials(deepcopy=False):
             study.set_user_attr("told", json.dumps(told, sort_keys=True))
             known = study.user_attrs["told"]
-    except _ATTEMPTS as error:
+    except _FAILURES as error:
         raise _unreachable(spec, error) from error
     _refuse_another(spec, known, told)
     return study
@@ -65,11 +66,13 @@ def recorded(spec: Spec) -> list[Trial]:
     Raises:
         InputError: the storage cannot be read, has no such study, or trials of it are not finished.
     """
+    if "://" not in spec["storage"] and not Path(spec["storage"]).is_file():
+        raise InputError(f"{spec['storage']} is missing; make it with: snakemake sweep")
     try:
-        study = optuna.load_study(storage=_storage(spec, make=False), study_name=study_name(spec))
+        study = optuna.load_study(storage=_storage(spec), study_name=study_name(spec))
     except KeyError:
         raise InputError(f"{spec['storage']} has no study {study_name(spec)}; make it with: snakemake sweep") from None
-    except _ATTEMPTS as error:
+    except _FAILURES as error:
         raise _unreachable(spec, error) from error
     told = json.loads(study.user_attrs.get("told", "{}"))
     _refuse_another(spec, json.dumps(told, sort_keys=True), told | {"study": spec["study"]})
@@ -131,15 +134,23 @@ def is_surplus(trial: FrozenTrial, trials: Sequence[FrozenTrial], budget: int) -
     return slots(trials).index(trial.number) >= budget
 
 
-def _storage(spec: Spec, make: bool = True) -> BaseStorage:
+def _storage(spec: Spec) -> BaseStorage:
     place = spec["storage"]
     if "://" not in place:
-        if not make and not Path(place).is_file():
-            raise InputError(f"{place} is missing; make it with: snakemake sweep")
         Path(place).parent.mkdir(parents=True, exist_ok=True)
+        _refuse_no_journal(Path(place))
         return JournalStorage(JournalFileBackend(place))
     wait = {"connect_args": {"timeout": GRACE * spec.get("heartbeat", 15)}} if place.startswith("sqlite") else {}
     return RDBStorage(place, engine_kwargs=wait)
+
+
+def _refuse_no_journal(path: Path) -> None:
+    """Raises ValueError for a file that is something else: Optuna would write to its end before it finds out."""
+    if path.is_file() and path.stat().st_size:
+        with path.open() as lines:
+            first = lines.readline()
+        if not first.startswith('{"op_code"'):
+            raise ValueError(f"it is no journal, for it begins with {first[:40]!r}")
 
 
 def _unreachable(spec: Spec, error: Exception) -> InputError:

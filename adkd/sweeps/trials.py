@@ -67,11 +67,12 @@ def trial_spec(definition: Spec, seed: int | str, values: Mapping[str, Any]) -> 
     """The spec of a trial of the study that has this definition, with one seed."""
     base = definition["trials"][str(seed)]
     own, training = split(definition["method"], values)
-    (signals,) = [
+    matching = (
         asked["paths"]
         for asked in definition["signals"]
         if str(asked["seed"]) == str(seed) and all(values[key] == value for key, value in asked["when"].items())
-    ]
+    )
+    signals = next(matching, None)  # a point of another space may have none
     return base | {
         "settings": base["settings"] | own,
         "training": base["training"] | training,
@@ -80,9 +81,9 @@ def trial_spec(definition: Spec, seed: int | str, values: Mapping[str, Any]) -> 
 
 
 def values_of(definition: Spec, told: Spec) -> dict[str, Any]:
-    """The point that a trial with this spec tries."""
+    """The point that a trial with this spec tries; None for a setting that its method did not have."""
     given = {**told["settings"], **told["training"]}
-    return {key: given[key] for key in definition["space"]}
+    return {key: given.get(key) for key in definition["space"]}
 
 
 def finished(definition: Spec, paths: Mapping[str, str]) -> list[Trial]:

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import time
+from pathlib import Path
 
 import optuna
 import pytest
@@ -230,9 +231,18 @@ def test_a_storage_that_is_not_there_is_named(study, url, words):
 
 def test_without_its_storage_nothing_is_read(study):
     given = study(mode="workers")
-    with pytest.raises(InputError, match=r"study\.journal is missing; make it with: snakemake sweep"):
+    with pytest.raises(InputError, match=r"^\S*study\.journal is missing; make it with: snakemake sweep$"):
         recorded(given.spec)
     assert not given.out.exists()
+
+
+def test_a_journal_that_is_none_is_named(study):
+    spec = study(mode="workers").workers[0]
+    Path(spec["storage"]).parent.mkdir(parents=True)
+    Path(spec["storage"]).write_text("no journal\n")
+    with pytest.raises(InputError, match=r"sweeps\.storage \S*study\.journal cannot be used: it is no journal"):
+        opened(spec)
+    assert Path(spec["storage"]).read_text() == "no journal\n"
 
 
 def test_the_definition_says_what_the_trials_stand_on():

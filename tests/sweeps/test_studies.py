@@ -115,6 +115,14 @@ def test_a_round_refuses_a_trial_of_another_study(study):
         one.points(1)
 
 
+def test_a_trial_of_a_space_with_other_choices_is_refused_too(study):
+    one = study("adkd", trials=4, batch=2, space={"adkd": {"top_k": {"choices": [8]}}})
+    one.points(0)
+    one.answer(0)
+    with pytest.raises(InputError, match=r"trial\.json was made with another spec: "):
+        study("adkd", trials=4, batch=2, space={"adkd": {"top_k": {"choices": [16]}}}).points(1)
+
+
 def test_what_a_study_found_is_written_with_its_limits(study):
     one = study(trials=8, batch=4, seeds=[1, 2])
     one.points(0)
