@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from adkd.errors import InputError, RunError
+from adkd.base.errors import InputError, RunError
 
 app = typer.Typer(
     help="Reproducibility benchmark suite for attribution-driven knowledge distillation (AD-KD).",
@@ -44,12 +44,12 @@ def list_methods() -> None:
     """List the methods, their settings and what a sweep searches."""
     import json
 
-    from adkd import methods
-    from adkd.sweeps import space
+    from adkd.methods import registry
+    from adkd.plan import space
 
-    for name in methods.names():
-        typer.echo(f"{name}: {methods.summary(name)}")
-        for setting in methods.fields(name):
+    for name in registry.names():
+        typer.echo(f"{name}: {registry.summary(name)}")
+        for setting in registry.fields(name):
             typer.echo(f"    {setting.name}: {setting.allowed}; default {json.dumps(setting.default)}. {setting.doc}")
         for variant in space.VARIANTS:
             typer.echo(f"    {variant} space: {space.text(space.space_of(name, variant, {}))}")
@@ -118,7 +118,7 @@ def latency(spec: Spec) -> None:
 @app.command()
 def scores(grid: Grid = GRID) -> None:
     """Collect the scores of every planned run into one file."""
-    from adkd.analysis.scores import collect
+    from adkd.analysis.collect.scores import collect
 
     collect(grid, _out(grid) / "scores.csv")
 
@@ -126,7 +126,7 @@ def scores(grid: Grid = GRID) -> None:
 @app.command()
 def tables(grid: Grid = GRID) -> None:
     """Write the main table and the significance tables."""
-    from adkd.analysis import tables
+    from adkd.analysis.tables import stage as tables
 
     tables.write(grid, _out(grid) / "scores.csv", _out(grid) / "tables")
 
@@ -134,7 +134,7 @@ def tables(grid: Grid = GRID) -> None:
 @app.command()
 def figures(grid: Grid = GRID) -> None:
     """Draw the figures."""
-    from adkd.analysis import figures
+    from adkd.analysis.figures import stage as figures
 
     figures.write(grid, _out(grid) / "scores.csv", _out(grid) / "tables", _out(grid) / "figures")
 
@@ -142,7 +142,7 @@ def figures(grid: Grid = GRID) -> None:
 @app.command()
 def curve(grid: Grid) -> None:
     """Draw the figure of an ablation from its grid, results/plan/ablations/NAME.json."""
-    from adkd.analysis import curve
+    from adkd.analysis.figures import curve
 
     curve.write(grid, _out(grid) / "scores.csv", _out(grid) / "figures")
 
@@ -150,7 +150,8 @@ def curve(grid: Grid) -> None:
 @app.command()
 def fidelity(grid: Grid = GRID) -> None:
     """Hold students' reasons against their teachers': collect, table and figure."""
-    from adkd.analysis import fidelity, fidelity_figure
+    from adkd.analysis.collect import fidelity
+    from adkd.analysis.figures import fidelity as fidelity_figure
 
     out = _out(grid)
     fidelity.collect(grid, out / "fidelity.csv")
@@ -161,7 +162,7 @@ def fidelity(grid: Grid = GRID) -> None:
 @app.command()
 def cost(grid: Grid = GRID) -> None:
     """Write the table and the figure of what every method costs."""
-    from adkd.analysis import cost
+    from adkd.analysis.tables import cost
 
     cost.write(grid, _out(grid) / "scores.csv", _out(grid) / "tables", _out(grid) / "figures")
 
@@ -169,7 +170,7 @@ def cost(grid: Grid = GRID) -> None:
 @app.command()
 def tuning(grid: Grid = GRID) -> None:
     """Write the table and the figure of what sweeps cost and bought."""
-    from adkd.analysis import tuning
+    from adkd.analysis.tables import tuning
 
     tuning.write(grid, _out(grid) / "tables", _out(grid) / "figures")
 
@@ -177,9 +178,9 @@ def tuning(grid: Grid = GRID) -> None:
 @app.command()
 def report(grid: Grid = GRID) -> None:
     """Write the results page, results/report.html; it opens from disk and needs no network."""
-    from adkd.analysis import report
+    from adkd.analysis.page import page
 
-    report.write(grid, _out(grid) / "report.html")
+    page.write(grid, _out(grid) / "report.html")
     typer.echo(f"wrote {_out(grid) / 'report.html'}")
 
 
@@ -188,7 +189,7 @@ def summary(
     results: Annotated[Path, typer.Argument(help="Directory of the results.")] = Path("results"),
 ) -> None:
     """Print the main table and where everything lies."""
-    from adkd.analysis.tables import summary
+    from adkd.analysis.tables.stage import summary
 
     typer.echo(summary(results / "tables"))
 
@@ -218,14 +219,14 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="JSON file to write; without it nothing is written.")] = None,
 ) -> None:
     """Score any sequence classifier on a task's dev sets; without a config or --data, on those of the hub."""
-    from adkd import config as configs
-    from adkd import devices
-    from adkd.files import write_json
+    from adkd.base import devices
+    from adkd.base.files import write_json
+    from adkd.plan import config as configs
 
     spec = {"model": model, "tokenizer": tokenizer, "task": task, "labels": labels.split(",") if labels else None}
     spec |= configs.dev_data(task, config, data) | ({} if max_length is None else {"max_length": max_length})
     with devices.lease(spec["device"]):
-        from adkd.training import evaluate
+        from adkd.evaluation import evaluate
 
         found = evaluate.evaluate(spec)
         typer.echo(evaluate.text(found))
@@ -239,7 +240,7 @@ def plan(config: Config = None) -> None:
     """Check a config, write the spec of every run it means to results/plan/, and say how many there are."""
     from collections import Counter
 
-    from adkd import plan as planning
+    from adkd.plan import plan as planning
 
     specs = planning.write(planning.validate(planning.load_config(_configs(config)))).specs
     for stage, count in Counter(spec["stage"] for spec in specs.values()).items():
@@ -254,9 +255,9 @@ def run(
     config: Config = None,
 ) -> None:
     """One run without Snakemake: data, teacher, signals and student, as far as they are not there yet."""
-    from adkd import plan as planning
-    from adkd.files import read_json
-    from adkd.stages import make_run
+    from adkd.base.files import read_json
+    from adkd.plan import plan as planning
+    from adkd.runner import make_run
 
     report = make_run(planning.load_config(_configs(config)), method, task, seed)
     found = read_json(report)
@@ -273,8 +274,8 @@ def sweep(
     config: Config = None,
 ) -> None:
     """Search one method's settings on one task, without Snakemake; goes on from the trials that are there."""
-    from adkd import plan as planning
-    from adkd.sweeps import by_hand
+    from adkd import by_hand
+    from adkd.plan import plan as planning
 
     typer.echo(by_hand.sweep(planning.load_config(_configs(config)), method, task, trials))
 
@@ -282,10 +283,10 @@ def sweep(
 @app.command()
 def journal(spec: Spec) -> None:
     """Write the trials of a sweep, results/plan/sweeps/METHOD/TASK.json, as a journal that optuna-dashboard opens."""
-    from adkd import plan as planning
-    from adkd.sweeps import exported
+    from adkd.plan import plan as planning
+    from adkd.sweeps import journal
 
-    typer.echo(f"wrote {exported.write(planning.read_spec(spec, 'sweep'), planning.result_of(spec))}")
+    typer.echo(f"wrote {journal.write(planning.read_spec(spec, 'sweep'), planning.result_of(spec))}")
 
 
 @app.command()
@@ -310,13 +311,13 @@ def _out(grid: Path) -> Path:
 
 
 def _configs(config: list[Path] | None) -> list[Path]:
-    from adkd import plan as planning
+    from adkd.plan import plan as planning
 
     return config or [planning.DEFAULT_CONFIG]
 
 
 def _make(path: Path, stage: str) -> None:
-    from adkd.stages import make
+    from adkd.runner import make
 
     make(path, stage)
 

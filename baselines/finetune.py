@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from adkd import contract
-from adkd.contract import Batch, LossTerms, Pass
-from adkd.losses import task_loss
-from adkd.outline import Outline
+from adkd.methods import contract
+from adkd.methods.contract import Batch, LossTerms, Pass
+from adkd.methods.losses import task_loss
+from adkd.methods.method_config import MethodConfig
 
 
 @dataclass(frozen=True)
-class Config(Outline):
+class Config(MethodConfig):
     needs: ClassVar[frozenset[str]] = frozenset()
 
 

@@ -16,17 +16,17 @@ from typing import Annotated, ClassVar
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from adkd import contract
-from adkd.contract import Batch, LossTerms, Pass, Stage
-from adkd.losses import soft_loss
-from adkd.outline import Outline, Shape
+from adkd.methods import contract
+from adkd.methods.contract import Batch, LossTerms, Pass, Stage
+from adkd.methods.losses import soft_loss
+from adkd.methods.method_config import MethodConfig, Shape
 
 INTERMEDIATE = frozenset({"embeddings", "hidden", "attentions"})
 PREDICTION = frozenset({"logits"})
 
 
 @dataclass(frozen=True)
-class Config(Outline):
+class Config(MethodConfig):
     intermediate_epochs: Annotated[int, Ge(1)] = 10
     """Epochs of the first stage; the run's ``epochs`` are those of the second."""
     intermediate_learning_rate: Annotated[float, Gt(0)] = 5e-5

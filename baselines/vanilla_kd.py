@@ -9,14 +9,14 @@ from typing import Annotated
 
 from annotated_types import Gt, Interval
 
-from adkd import contract
-from adkd.contract import Batch, LossTerms, Pass
-from adkd.losses import soft_loss, task_loss
-from adkd.outline import Outline
+from adkd.methods import contract
+from adkd.methods.contract import Batch, LossTerms, Pass
+from adkd.methods.losses import soft_loss, task_loss
+from adkd.methods.method_config import MethodConfig
 
 
 @dataclass(frozen=True)
-class Config(Outline):
+class Config(MethodConfig):
     alpha: Annotated[float, Interval(ge=0, le=1)] = 0.5
     """Weight of the teacher's soft answers; the gold labels get 1 - alpha."""
     temperature: Annotated[float, Gt(0)] = 10.0

@@ -1,11 +1,34 @@
-"""No test reaches a hub or the user's own cache."""
+"""What tests of several rooms share. No test reaches a hub or the user's own cache."""
 
 import os
 
 import pytest
+
+from adkd.data.prepare import prepare
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory):
     os.environ["ADKD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+DATA_SPEC = {
+    "stage": "data",
+    "task": "mnli",
+    "source": {"name": "generated", "rows": {"train": 70, "validation": 20, "test": 5}},
+    "exceptions": {},
+    "train_rows": None,
+    "held_out": 0.0,
+    "max_length": 32,
+    "tokenizer": "tiny_bert",
+    "seed": 0,
+}
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory):
+    """A small prepared task: generated data, three classes, the vocabulary of ``tiny_bert``."""
+    out = tmp_path_factory.mktemp("prepared") / "mnli"
+    prepare(DATA_SPEC, out)
+    return out

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from adkd.base.errors import InputError
+from adkd.base.files import read_json
 from adkd.data.tasks import Task, task
-from adkd.errors import InputError
-from adkd.files import read_json
 
 TEACHER = "teacher"
 """The method name under which teachers stand in every table."""

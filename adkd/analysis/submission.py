@@ -9,13 +9,13 @@ import pandas as pd
 
 from adkd.analysis.glue_server import FILES, File, write_zip
 from adkd.analysis.grid import TEACHER, Column, Grid, Run, read_grid
-from adkd.analysis.layout import Cell, Table, markdown, plain
-from adkd.analysis.predictions import Predictions, read_predictions
+from adkd.analysis.stats.predictions import Predictions, read_predictions
+from adkd.analysis.tables.table import Cell, Table, markdown, plain
+from adkd.base.errors import InputError, unknown
+from adkd.base.files import new_file, read_json
+from adkd.base.stale import refuse_stale
 from adkd.data.metrics import official
 from adkd.data.tasks import task
-from adkd.errors import InputError, unknown
-from adkd.files import new_file, read_json
-from adkd.stale import refuse_stale
 
 SEEDS = ("best", "average")
 """Per task the seed with the best dev score, or the mean over all seeds of probabilities (of values for regression)."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
+from adkd.base.errors import InputError, unknown
+from adkd.base.files import new_file, read_json, write_json
 from adkd.bench import ratios, report, runs, steps, workflow
-from adkd.errors import InputError, unknown
-from adkd.files import new_file, read_json, write_json
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from adkd import plan
-from adkd.errors import RunError
+from adkd.base.errors import RunError
+from adkd.plan import plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

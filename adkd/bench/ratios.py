@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from adkd import config as configs
-from adkd import settings
 from adkd.bench.processes import REPOSITORY
 from adkd.data.tasks import task as task_named
+from adkd.methods import settings
+from adkd.plan import config as configs
 
 PAPER = REPOSITORY / "workflow" / "config" / "paper.yaml"
 GRID_SEEDS = 5

@@ -7,11 +7,11 @@ from statistics import fmean, median, stdev
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from adkd.base.files import read_json
 from adkd.bench.processes import adkd, child, planned
 from adkd.data.batches import Examples
 from adkd.data.metrics import floor
 from adkd.data.tasks import task as task_named
-from adkd.files import read_json
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def _task(folder: Path, specs: dict[str, Any], task: str) -> dict[str, Any]:
             continue
         seconds["adkd"].append(adkd(folder, "student", file))
         out, began = folder / f"{task}-{spec['seed']}.json", time.perf_counter()
-        child("-m", "adkd.bench.published", file, str(out), folder=folder)
+        child("-m", "adkd.bench.reference_run", file, str(out), folder=folder)
         seconds["reference"].append(round(time.perf_counter() - began, 3))
         scores["adkd"].append(read_json(folder / "results" / result / "metrics.json")["scores"]["validation"][metric])
         scores["reference"].append(read_json(out)["scores"][-1][metric])

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from adkd import methods
 from adkd.bench.variants import Case
 from adkd.bench.workers import take_turns
-from adkd.outline import Shape
+from adkd.fetch.checkpoints import Shape
+from adkd.methods import registry
 
 Measured = dict[str, dict[str, Any]]
 
@@ -54,11 +54,11 @@ def growth(threads: int) -> dict[str, Any]:
 
 def variants() -> list[str]:
     """Every method of the suite; METHOD/STAGE for each stage of one with several."""
-    from adkd.contract import Setup
+    from adkd.methods.contract import Setup
 
     found = []
-    for name in methods.names():
-        stages = methods.load(name)(methods.configure(name, {}), Setup(2, False, **SMALL)).stages()
+    for name in registry.names():
+        stages = registry.load(name)(registry.configure(name, {}), Setup(2, False, **SMALL)).stages()
         found += [name] if len(stages) == 1 else [f"{name}/{stage.name}" for stage in stages]
     return found
 

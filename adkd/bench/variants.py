@@ -12,17 +12,19 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from transformers import BertConfig, BertForSequenceClassification
 
-from adkd import methods
-from adkd.bench import lengths, reference
-from adkd.contract import Setup
+from adkd.bench import lengths, published_way
 from adkd.data.batches import Examples, by_length, shuffled
 from adkd.data.tasks import task as task_named
-from adkd.outline import STORED, Outline, Shape
-from adkd.settings import Training
-from adkd.training import kernels
+from adkd.fetch.checkpoints import Shape
+from adkd.methods import registry
+from adkd.methods.contract import Setup
+from adkd.methods.method_config import STORED, MethodConfig
+from adkd.methods.settings import Training
+from adkd.models import kernels
+from adkd.models.encoder import frozen
+from adkd.models.passes import logits_of
 from adkd.training.loop import Descent, Fit, fit_epoch
-from adkd.training.passes import logits_of
-from adkd.training.signals import BATCH_SIZE, Teacher, frozen, one_batch
+from adkd.training.signals import BATCH_SIZE, Teacher, one_batch
 from adkd.training.teacher import FineTuning
 
 Call = Callable[[], object]
@@ -108,10 +110,10 @@ def _step(case: Case, examples: Examples) -> Callable[[Tensor], object]:
         return lambda rows: [one_batch(teacher, examples.batch(rows).to(case.device), signal) for signal in wanted]
     setup = Setup(about.outputs, about.regression, case.teacher, case.student)
     if case.variant == "teacher":
-        return _training(case, examples, FineTuning(Outline(), replace(setup, student=case.teacher)), None)
+        return _training(case, examples, FineTuning(MethodConfig(), replace(setup, student=case.teacher)), None)
     name, _, stage = case.variant.partition("/")
-    kind = methods.load(name)
-    method = kind(methods.configure(name, dict(case.settings)), setup)
+    kind = registry.load(name)
+    method = kind(registry.configure(name, dict(case.settings)), setup)
     return _training(case, examples, method, stage or None)
 
 
@@ -144,14 +146,14 @@ def _published(case: Case, examples: Examples, outputs: int) -> Callable[[Tensor
     student = classifier(case.student, outputs, "eager").to(case.device)
 
     def batch(rows: Tensor) -> object:
-        return reference.padded(examples.batch(rows), lengths.LONGEST).to(case.device)
+        return published_way.padded(examples.batch(rows), lengths.LONGEST).to(case.device)
 
     if case.variant == "reference_evaluate":
-        return lambda rows: reference.predict(student, [batch(rows)])
+        return lambda rows: published_way.predict(student, [batch(rows)])
     teacher = classifier(case.teacher, outputs, "eager").eval().to(case.device)
     settings = {"alpha": 0.9, "temperature": 2.0, "beta": 10.0, "top_k": None}
-    descent = reference.Descent(student.train(), LEARNING_RATE, 10**6)
-    return lambda rows: descent.step(reference.adkd_loss(student, teacher, batch(rows), **settings))
+    descent = published_way.Descent(student.train(), LEARNING_RATE, 10**6)
+    return lambda rows: descent.step(published_way.adkd_loss(student, teacher, batch(rows), **settings))
 
 
 class _Stored:

@@ -15,8 +15,8 @@ from typing import Any, Self
 
 import torch
 
+from adkd.base.errors import RunError
 from adkd.bench.variants import Case, calls
-from adkd.errors import RunError
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)

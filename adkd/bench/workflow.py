@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adkd import plan
+from adkd.base.errors import RunError
+from adkd.base.files import read_json, write_json
+from adkd.base.seeds import entropy
 from adkd.bench.processes import REPOSITORY, adkd, planned
 from adkd.data import metrics
 from adkd.data.tasks import TASKS, Task, task
-from adkd.errors import RunError
-from adkd.files import read_json, write_json
-from adkd.specs import Spec
+from adkd.plan import plan
+from adkd.plan.specs import Spec
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ def collect(results: int = 2_400, repeats: int = 3) -> dict[str, Any]:
 def _write_run(out: Path, spec: Spec) -> None:
     """The metrics and the predictions of one finished run."""
     one, scores = task(spec["task"]), {}
-    rng = np.random.default_rng(list(out.parts[-3].encode() + out.parts[-2].encode() + out.parts[-1].encode()))
+    rng = np.random.default_rng(entropy(*out.parts[-3:]))
     skill = 2.0 + 0.05 * len(spec.get("method", "")) / 10 + rng.normal(scale=0.05)
     (out / "predictions").mkdir(parents=True)
     for split in one.splits("validation"):
@@ -192,7 +193,7 @@ def _write_run(out: Path, spec: Spec) -> None:
 @cache
 def _examples(one: Task, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """[E] labels of a split, [E, C] logits of a perfect run, and [E, C] what makes its examples hard for every run."""
-    rng = np.random.default_rng(list(f"{one.name}/{split}".encode()))
+    rng = np.random.default_rng(entropy(one.name, split))
     shape = one.rows[split], one.outputs
     labels = rng.integers(0, 51 if one.regression else one.outputs, shape[0])
     if one.regression:

@@ -1,6 +1,6 @@
 """Prepared splits as batches of examples of like length, padded to the longest of them and no further."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
@@ -9,9 +9,28 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from adkd.contract import Batch
-from adkd.errors import unknown
-from adkd.files import read_json
+from adkd.base.errors import unknown
+from adkd.base.files import read_json
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples of like length, padded to the longest of them."""
+
+    input_ids: Tensor
+    """[B, L] int64"""
+    token_type_ids: Tensor
+    """[B, L] int64"""
+    mask: Tensor
+    """[B, L] int64: 1 at tokens, 0 at padding."""
+    labels: Tensor
+    """[B] int64 class numbers, or float32 for regression."""
+    rows: Tensor
+    """[B] int64: which rows of the split these are."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same batch on another device."""
+        return type(self)(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
 
 
 @dataclass(frozen=True)

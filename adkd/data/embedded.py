@@ -5,9 +5,9 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from adkd import assets
 from adkd.data.tasks import Task
 from adkd.data.tsv import Columns, label
+from adkd.fetch import assets
 
 STSB_FILES = {"train": "sts-train.csv", "validation": "sts-dev.csv", "test": "sts-test.csv"}
 

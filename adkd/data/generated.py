@@ -4,21 +4,15 @@ A text is filler words with cue words among them. Every class has cue words of i
 number of cue words. A few labels are wrong, so that no model gets everything right.
 """
 
-import hashlib
 from typing import TYPE_CHECKING
 
+from adkd.base.seeds import entropy
 from adkd.data.tasks import Task
 from adkd.data.tsv import Columns
+from adkd.fetch.tiny_bert import CUES, FILLER
 
 if TYPE_CHECKING:
     import numpy as np
-
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-FILLER = tuple(f"word{i}" for i in range(100))
-CUES = tuple(tuple(f"{color}{i}" for i in range(8)) for color in ("red", "green", "blue"))
-"""Class number -> its cue words; regression uses those of class 0."""
-VOCABULARY = (*SPECIAL, *FILLER, *(word for words in CUES for word in words))
-"""The tokens that ``tiny_bert`` knows, in the order of their numbers."""
 
 LENGTHS = (4, 20)
 """Words of one text, shortest and longest."""
@@ -32,8 +26,7 @@ def read(task: Task, split: str, rows: int) -> Columns:
     """``rows`` examples of one split. More rows begin with the same ones."""
     import numpy as np
 
-    seed = hashlib.sha256(f"{task.name}/{split}".encode()).digest()
-    rng = np.random.default_rng(list(seed))
+    rng = np.random.default_rng(entropy(task.name, split))
     found: Columns = {name: [] for name in (*task.text, "label", "idx")}
     for idx in range(rows):
         texts, label = _score_example(task, rng) if task.regression else _class_example(task, rng)

@@ -9,11 +9,18 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from adkd.base.errors import Diverged, InputError
 from adkd.data.tasks import Task
-from adkd.errors import Diverged, InputError
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+TITLES = {"matthews_correlation": "mcc", "accuracy": "acc", "f1": "F1", "spearmanr": "Spearman", "pearsonr": "Pearson"}
+
+
+def metric_title(name: str) -> str:
+    """What a metric is called in tables and figures."""
+    return TITLES.get(name, name)
 
 
 def scores(task: Task, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:

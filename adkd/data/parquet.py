@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from adkd.data import published
+from adkd.base.errors import InputError
+from adkd.base.files import sha256
+from adkd.data import hub_files
 from adkd.data.tasks import HIDDEN, Task
 from adkd.data.tsv import Columns
-from adkd.errors import InputError
-from adkd.files import sha256
 
 
 def verify(path: Path, task: Task, split: str) -> None:
     """Raises InputError if a file is not, byte for byte, the published one."""
-    expected, found = published.SHA256[task.name, split], sha256(path)
+    expected, found = hub_files.SHA256[task.name, split], sha256(path)
     if found != expected:
         raise InputError(
-            f"{path}: sha256 is {found}, expected {expected} as published in {published.DATASET}; "
+            f"{path}: sha256 is {found}, expected {expected} as published in {hub_files.DATASET}; "
             f"if this subset of {task.name} {split} is meant, state its size under expected_rows"
         )
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adkd import checkpoints
+from adkd.base.errors import InputError
+from adkd.base.files import new_directory, write_json
 from adkd.data import sources
 from adkd.data.tasks import Task, task
-from adkd.errors import InputError
-from adkd.files import new_directory, write_json
+from adkd.fetch import checkpoints
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adkd.data import embedded, generated, parquet, published, tsv
+from adkd.base.errors import InputError, unknown
+from adkd.data import embedded, generated, hub_files, parquet, tsv
 from adkd.data.tasks import TASKS, Task
 from adkd.data.tsv import Columns
-from adkd.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -99,11 +99,11 @@ def _dataset(columns: Columns, task: Task) -> "Dataset":
 
 
 def _hub(source: Mapping, task: Task, splits: list[str], exceptions: Mapping) -> dict[str, Columns]:
-    from adkd import hub
+    from adkd.fetch import hub
 
     found = {}
     for split in splits:
-        path = hub.dataset_file(published.DATASET, published.path(task.name, split), published.REVISION)
+        path = hub.dataset_file(hub_files.DATASET, hub_files.path(task.name, split), hub_files.REVISION)
         parquet.verify(path, task, split)
         found[split] = parquet.read(path, task, split)
     return found
@@ -134,8 +134,8 @@ def _local_files(source: Mapping, task: Task) -> dict[str, Path]:
     if not source.get("path") or not root.is_dir():
         raise InputError(f"data.path is {source.get('path')!r}, expected a directory with the GLUE tasks")
     layouts: list[Callable[[str], Path]] = [
-        lambda split: root / published.path(task.name, split),
-        lambda split: root / "glue" / published.path(task.name, split),
+        lambda split: root / hub_files.path(task.name, split),
+        lambda split: root / "glue" / hub_files.path(task.name, split),
         lambda split: tsv.file(root, task, split),
     ]
     for layout in layouts:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from adkd.errors import unknown
+from adkd.base.errors import unknown
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
+from adkd.base.errors import InputError, unknown
 from adkd.data.tasks import HIDDEN, Task
-from adkd.errors import InputError, unknown
 
 Columns = dict[str, list]
 """The examples of one split: the task's text columns, ``label`` and ``idx``, of equal length."""

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from adkd.files import write_if_changed
-from adkd.specs import Spec
-from adkd.sweeps.space import grid_point
-from adkd.sweeps.studies import trial_at
+from adkd.base.files import write_if_changed
+from adkd.plan.space import grid_point
+from adkd.plan.specs import Spec
+from adkd.plan.studies import trial_at
 from adkd.sweeps.trials import as_study, distributions, finished, sampler, trial_spec
 
 

@@ -18,9 +18,9 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from adkd.errors import InputError
-from adkd.specs import Spec
-from adkd.stale import refuse_another
+from adkd.base.errors import InputError
+from adkd.base.stale import refuse_another
+from adkd.plan.specs import Spec
 from adkd.sweeps.trials import COMPLETE, DIVERGED, FAILED, PRUNED, Trial
 
 RETRY_OF, WITHDRAWN, HEARTBEAT = "retry_of", "withdrawn", "heartbeat"

@@ -1,6 +1,5 @@
 """Trials: what a study asks them, what came of them, and both as Optuna has it."""
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +16,12 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from adkd.errors import InputError
-from adkd.files import read_json
-from adkd.specs import Spec
-from adkd.stale import refuse_stale
-from adkd.sweeps.space import Space, split
+from adkd.base.errors import InputError
+from adkd.base.files import read_json
+from adkd.base.seeds import derived
+from adkd.base.stale import refuse_stale
+from adkd.plan.space import Space, split
+from adkd.plan.specs import Spec
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -109,14 +109,9 @@ def as_study(definition: Spec, trials: Sequence[Trial]) -> optuna.Study:
     return study
 
 
-def derived_seed(*parts: object) -> int:
-    """A seed for one purpose, which follows from these parts."""
-    return zlib.crc32("/".join(map(str, parts)).encode())
-
-
 def sampler(definition: Spec, *purpose: object) -> optuna.samplers.BaseSampler:
     """The sampler of a study, seeded for one purpose: a round, or a worker."""
-    seed = derived_seed(definition["seed"], definition["method"], definition["task"], *purpose)
+    seed = derived(definition["seed"], definition["method"], definition["task"], *purpose)
     if definition["sampler"] == "random":
         return optuna.samplers.RandomSampler(seed=seed)
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=definition["startup"])

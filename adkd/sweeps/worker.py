@@ -16,9 +16,9 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from adkd.files import write_json
-from adkd.specs import Spec
-from adkd.sweeps.space import extremes
+from adkd.base.files import write_json
+from adkd.plan.space import extremes
+from adkd.plan.specs import Spec
 from adkd.sweeps.storage import HEARTBEAT, WITHDRAWN, is_surplus, open_slots, opened, reap, slots
 from adkd.sweeps.trials import distributions, sampler, trial_spec
 from adkd.training.trial import measured

@@ -16,11 +16,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from adkd.contract import Batch, Method, Stage
-from adkd.data.batches import Examples, shuffled
-from adkd.training import kernels
-from adkd.training.loop import Fit, batch_terms
-from adkd.training.seeds import generator
+from adkd.data.batches import Batch, Examples, shuffled
+from adkd.methods.contract import Method, Stage
+from adkd.models import kernels
+from adkd.training.loop import Fit, batch_order, batch_terms
 from adkd.training.signals import Teacher
 
 ROWS = 2
@@ -82,7 +81,7 @@ def step_flops(model: nn.Module, method: Method, stage: Stage, run: Fit, length:
 def batches(stage: Stage, run: Fit) -> Counter[tuple[int, int]]:
     """(examples, padded length) of a batch -> how many such batches a stage goes through."""
     training = replace(run.training, **stage.training)
-    order = generator(run.task, run.seed, "order")  # as the loop does it, so that the batches are the same
+    order = batch_order(run)
     return Counter(
         (len(rows), int(run.examples.lengths[rows].max()))
         for _ in range(training.epochs)

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from adkd.contract import Batch, LossTerms, Method, Stage
-from adkd.data.batches import Examples, shuffled
-from adkd.errors import Diverged
-from adkd.settings import Training
-from adkd.training.passes import forward
-from adkd.training.progress import track
+from adkd.base.errors import Diverged
+from adkd.base.progress import track
+from adkd.base.seeds import derived
+from adkd.data.batches import Batch, Examples, shuffled
+from adkd.methods.contract import LossTerms, Method, Stage
+from adkd.methods.settings import Training
+from adkd.models.passes import forward
 from adkd.training.runtime import tensor_cores
-from adkd.training.seeds import generator
 from adkd.training.signals import Teacher
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def fit(model: nn.Module, method: Method, run: Fit) -> list[dict[str, Any]]:
 def fit_stage(model: nn.Module, method: Method, stage: Stage, run: Fit) -> list[dict[str, Any]]:
     """One stage: optimizer and schedule of its own, the same order of batches in every stage."""
     training = replace(run.training, **stage.training)
-    order = generator(run.task, run.seed, "order")
+    order = batch_order(run)
     descent = Descent(model, method, training, steps=training.epochs * -(-len(run.examples) // training.batch_size))
     records: list[dict[str, Any]] = []
     best: dict[str, Tensor] = {}
@@ -162,6 +162,11 @@ def check_finite(total: Tensor, terms: LossTerms, where: str) -> None:
         return
     bad = [f"{name} = {value.item()}" for name, (_, value) in terms.items() if not torch.isfinite(value)]
     raise Diverged(f"the loss is {total.item()} at {where}: {', '.join(bad) or 'the weighted sum overflows'}")
+
+
+def batch_order(run: Fit) -> torch.Generator:
+    """Where the order of a run's batches comes from; every phase starts with a new one."""
+    return torch.Generator().manual_seed(derived(run.task, run.seed, "order"))
 
 
 def groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from adkd.errors import InputError
-from adkd.training.seeds import derived
+from adkd.base.errors import InputError
+from adkd.base.seeds import derived
 
 log = logging.getLogger(__name__)
 

@@ -17,16 +17,16 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from adkd.attribution import token_maps
-from adkd.contract import Batch, Pass
-from adkd.data.batches import Examples, by_length
-from adkd.errors import InputError
-from adkd.files import new_directory, read_json, sha256, write_json
-from adkd.outline import STORED, TokenMap
+from adkd.base.errors import InputError
+from adkd.base.files import new_directory, read_json, sha256, write_json
+from adkd.base.progress import track
+from adkd.data.batches import Batch, Examples, by_length
+from adkd.methods.attribution import token_maps
+from adkd.methods.contract import Pass
+from adkd.methods.method_config import STORED, TokenMap
+from adkd.models.encoder import frozen, load_classifier
+from adkd.models.passes import forward
 from adkd.training import runtime
-from adkd.training.models import load_classifier
-from adkd.training.passes import forward
-from adkd.training.progress import track
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +81,6 @@ def one_batch(model: nn.Module, batch: Batch, signal: dict[str, Any]) -> Tensor:
             return token_maps(found.logits_from, states, batch.mask, steps=how.steps, top_k=how.top_k).detach()
     with torch.no_grad():
         return getattr(forward(model, batch, frozenset({kind})), kind)
-
-
-def frozen(model: nn.Module) -> nn.Module:
-    """The model in eval mode, no weight of it requiring a gradient."""
-    return model.eval().requires_grad_(False)
 
 
 class Signal:

@@ -6,15 +6,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from adkd import checkpoints, methods
-from adkd.contract import Method, Setup
+from adkd.base.errors import InputError
+from adkd.base.files import read_json
 from adkd.data.tasks import task as task_named
-from adkd.errors import InputError
-from adkd.files import read_json
+from adkd.fetch import checkpoints
+from adkd.methods import registry
+from adkd.methods.contract import Method, Setup
+from adkd.models.encoder import checkpoint_shape, frozen, load_classifier, new_classifier, shape
 from adkd.training import runtime
-from adkd.training.models import checkpoint_shape, load_classifier, new_classifier, shape
-from adkd.training.result import train_and_write
-from adkd.training.signals import Signal, Teacher, frozen
+from adkd.training.run import train_and_write
+from adkd.training.signals import Signal, Teacher
 
 
 def train(spec: dict[str, Any], out: Path) -> None:
@@ -39,7 +40,7 @@ def learner(spec: dict[str, Any], device: torch.device) -> tuple[nn.Module, Meth
         InputError: the teacher and the student do not fit the method, or do not share a vocabulary.
     """
     task = task_named(spec["task"])
-    kind = methods.load(spec["method"])
+    kind = registry.load(spec["method"])
     student = new_student(spec, task.outputs, eager=kind.second_order)
     inputs = spec["inputs"]
     fingerprint = read_json(Path(inputs["data"]) / "data.json")["fingerprint"]
@@ -47,7 +48,7 @@ def learner(spec: dict[str, Any], device: torch.device) -> tuple[nn.Module, Meth
     live = None
     if "teacher" in inputs:
         live = frozen(load_classifier(Path(inputs["teacher"]) / "model").to(device))
-    config = methods.configure(spec["method"], spec["settings"])
+    config = registry.configure(spec["method"], spec["settings"])
     setup = Setup(task.outputs, task.regression, checkpoint_shape(spec["teacher_model"]), shape(student))
     if reason := config.fits(setup.teacher, setup.student):
         raise InputError(f"{spec['method']} cannot teach this student: {reason}")

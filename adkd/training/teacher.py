@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from adkd import contract
-from adkd.contract import Batch, LossTerms, Pass, Setup, Stage
+from adkd.base.errors import RunError
 from adkd.data import metrics
-from adkd.data.batches import Examples
+from adkd.data.batches import Batch, Examples
 from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
-from adkd.errors import RunError
-from adkd.losses import task_loss
-from adkd.outline import Outline
+from adkd.methods import contract
+from adkd.methods.contract import LossTerms, Pass, Setup, Stage
+from adkd.methods.losses import task_loss
+from adkd.methods.method_config import MethodConfig
+from adkd.models.encoder import new_classifier, shape
 from adkd.training import runtime
-from adkd.training.models import new_classifier, shape
-from adkd.training.result import Scores, train_and_write
+from adkd.training.run import Scores, train_and_write
 from adkd.training.signals import Teacher
 
 
@@ -43,7 +43,7 @@ def train(spec: dict[str, Any], out: Path) -> None:
     task = task_named(spec["task"])
     model = new_classifier(spec["model"], task.outputs, task=task.name, seed=spec["seed"])
     size = shape(model)
-    method = FineTuning(Outline(), Setup(task.outputs, task.regression, size, size))
+    method = FineTuning(MethodConfig(), Setup(task.outputs, task.regression, size, size))
     data = Path(spec["inputs"]["data"])
 
     def accept(scores: Scores) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from adkd.errors import Diverged
-from adkd.files import write_json
+from adkd.base.errors import Diverged
+from adkd.base.files import write_json
 from adkd.training import runtime
-from adkd.training.result import train_as_told
+from adkd.training.run import train_as_told
 from adkd.training.student import learner
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
+from adkd.base.files import write_json
 from adkd.data.tasks import Task, task
-from adkd.files import write_json
 
 Tree = Callable[..., Path]
 

@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from adkd.analysis import cost
-from adkd.analysis.scores import collect
-from adkd.errors import InputError
-from adkd.files import read_json, write_json
+from adkd.analysis.collect.scores import collect
+from adkd.analysis.tables import cost
+from adkd.base.errors import InputError
+from adkd.base.files import read_json, write_json
 
 
 @pytest.fixture

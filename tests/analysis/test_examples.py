@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import binom, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-from adkd.analysis import examples, resampled, stats
+from adkd.analysis.stats import over_examples, over_seeds, resampled
 from adkd.data import metrics
 
 SPEARMAN = {"spearmanr": lambda y, z: spearmanr(y, z)[0]}
@@ -59,16 +59,16 @@ def test_constant_predictions_score_zero_or_are_undefined():
 def test_mcnemar_is_the_binomial_formula():
     right_a = np.array([True] * 20 + [False] * 10 + [True] * 3 + [False] * 4)
     right_b = np.array([True] * 20 + [False] * 10 + [False] * 3 + [True] * 4)
-    assert examples.mcnemar(right_a, right_b).p == pytest.approx(min(1, 2 * binom.cdf(3, 7, 0.5)))
-    test = examples.mcnemar(right_a, right_a | right_b)
+    assert over_examples.mcnemar(right_a, right_b).p == pytest.approx(min(1, 2 * binom.cdf(3, 7, 0.5)))
+    test = over_examples.mcnemar(right_a, right_a | right_b)
     assert test.p == test.smallest == pytest.approx(2 / 2**4)
-    assert np.isnan(examples.mcnemar(right_a, right_a).p)
+    assert np.isnan(over_examples.mcnemar(right_a, right_a).p)
 
 
 @pytest.mark.parametrize("metric", ["f1", "matthews_correlation", "spearmanr"])
 def test_swapping_predictions_is_the_plain_loop(metric):
     labels, a, b = split(metric, 50, 1, np.random.default_rng(3), skill=(1.0, 0.5))
-    found = examples.swap_predictions(metric, labels, a[0], b[0], 2, np.random.default_rng(0), times=2000)
+    found = over_examples.swap_predictions(metric, labels, a[0], b[0], 2, np.random.default_rng(0), times=2000)
     rng, score = np.random.default_rng(1), QUICK[metric]
     observed, hits, times = abs(score(labels, a[0]) - score(labels, b[0])), 0, 600
     for _ in range(times):
@@ -83,16 +83,16 @@ def test_swapping_predictions_is_the_plain_loop(metric):
 def test_a_permutation_p_is_never_zero_and_equal_predictions_have_none(metric):
     labels, a, _ = split(metric, 80, 1, np.random.default_rng(4), skill=(2.0, 1.0))
     other = -a[0] if metric == "spearmanr" else 1 - a[0]
-    test = examples.swap_predictions(metric, labels, a[0], other, 2, np.random.default_rng(0), times=199)
+    test = over_examples.swap_predictions(metric, labels, a[0], other, 2, np.random.default_rng(0), times=199)
     assert test.p == test.smallest == 1 / 200
-    assert np.isnan(examples.swap_predictions(metric, labels, a[0], a[0], 2, np.random.default_rng(0)).p)
+    assert np.isnan(over_examples.swap_predictions(metric, labels, a[0], a[0], 2, np.random.default_rng(0)).p)
 
 
 @pytest.mark.parametrize("metric", ALL)
 def test_the_hierarchical_interval_has_the_spread_of_a_plain_loop(metric):
     seeds, n = 4, 60
     labels, a, b = split(metric, n, seeds, np.random.default_rng(5), skill=(1.0, 0.4))
-    found = examples.interval_over_examples(metric, labels, a, b, 2, np.random.default_rng(0), times=2000)
+    found = over_examples.interval_over_examples(metric, labels, a, b, 2, np.random.default_rng(0), times=2000)
     rng, score, draws = np.random.default_rng(1), QUICK[metric], []
     for _ in range(300):
         rows, picked = rng.integers(0, n, n), rng.integers(0, seeds, seeds - 1)
@@ -100,13 +100,13 @@ def test_the_hierarchical_interval_has_the_spread_of_a_plain_loop(metric):
     mean = np.mean([score(labels, a[s]) - score(labels, b[s]) for s in range(seeds)])
     assert (found.low + found.high) / 2 == pytest.approx(mean)
     assert np.std(draws) * 1.8 < (found.high - found.low) / 2 < np.std(draws) * 3.5  # t between 1.96 and 3.18
-    assert np.isnan(examples.interval_over_examples(metric, labels, a[:1], b[:1], 2, rng).low)
+    assert np.isnan(over_examples.interval_over_examples(metric, labels, a[:1], b[:1], 2, rng).low)
 
 
 def test_the_same_generator_gives_the_same_result():
     labels, a, b = split("spearmanr", 40, 3, np.random.default_rng(6))
     one, two = (
-        examples.interval_over_examples("spearmanr", labels, a, b, 1, np.random.default_rng(9), times=150)
+        over_examples.interval_over_examples("spearmanr", labels, a, b, 1, np.random.default_rng(9), times=150)
         for _ in range(2)
     )
     assert one == two
@@ -117,7 +117,7 @@ def test_swapping_is_calibrated_under_the_null(metric):
     rng, p = np.random.default_rng(8), []
     for _ in range(200):
         labels, a, b = split(metric, 60, 1, rng)
-        p.append(examples.swap_predictions(metric, labels, a[0], b[0], 2, rng, times=99).p)
+        p.append(over_examples.swap_predictions(metric, labels, a[0], b[0], 2, rng, times=99).p)
     assert np.mean(np.array(p) <= 0.05) < 0.11  # 5 % expected; 200 draws reach 11 % once in ten thousand times
     assert 0.3 < np.mean(np.array(p) <= 0.5) < 0.7
 
@@ -126,6 +126,6 @@ def test_with_endless_examples_the_hierarchical_interval_is_the_one_over_seeds()
     rng, n, shares = np.random.default_rng(10), 20_000, np.array([[0.5], [0.62], [0.7]])
     labels = rng.integers(0, 2, n)
     a, b = (np.where(rng.random((3, n)) < right, labels, 1 - labels) for right in (shares, shares[::-1] + 0.1))
-    found = examples.interval_over_examples("accuracy", labels, a, b, 2, rng, times=1000)
-    expected = stats.interval_over_seeds(np.mean(a == labels, 1) - np.mean(b == labels, 1))
+    found = over_examples.interval_over_examples("accuracy", labels, a, b, 2, rng, times=1000)
+    expected = over_seeds.interval_over_seeds(np.mean(a == labels, 1) - np.mean(b == labels, 1))
     assert found.high - found.low == pytest.approx(expected.high - expected.low, rel=0.1)

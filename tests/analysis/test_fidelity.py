@@ -14,12 +14,13 @@ from matplotlib import pyplot as plt
 from matplotlib.text import Text
 from scipy.stats import spearmanr
 
-from adkd.analysis import fidelity, fidelity_figure
-from adkd.analysis.explanations import top_overlap, top_size
+from adkd.analysis.collect import fidelity
+from adkd.analysis.collect.explanations import top_overlap, top_size
+from adkd.analysis.collect.scores import collect as collect_scores
+from adkd.analysis.figures import fidelity as fidelity_figure
 from adkd.analysis.grid import read_grid
-from adkd.analysis.scores import collect as collect_scores
-from adkd.errors import InputError
-from adkd.files import read_json, write_json
+from adkd.base.errors import InputError
+from adkd.base.files import read_json, write_json
 
 FAITHFULNESS = ("comprehensiveness", "sufficiency", "comprehensiveness_random", "sufficiency_random")
 
@@ -309,5 +310,5 @@ def test_labels_of_the_figure_lie_neither_on_one_another_nor_outside(explained):
 
 
 def test_the_room_does_not_import_torch():
-    code = "import sys; from adkd.analysis import fidelity, fidelity_figure; sys.exit('torch' in sys.modules)"
+    code = "import sys; from adkd.analysis.figures import fidelity; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

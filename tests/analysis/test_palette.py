@@ -1,8 +1,8 @@
 """Methods can be told apart by how they are drawn, in the figures and on the page."""
 
+from adkd.analysis.figures.palette import looks
 from adkd.analysis.grid import TEACHER, read_grid
-from adkd.analysis.palette import looks
-from adkd.analysis.report_page.plots import marks
+from adkd.analysis.page.plots import marks
 
 
 def test_twenty_methods_look_different_and_alike_on_the_page(tree):

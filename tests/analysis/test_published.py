@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adkd.analysis import published, tables
-from adkd.analysis.scores import collect
+from adkd.analysis.collect.scores import collect
+from adkd.analysis.tables import published
+from adkd.analysis.tables import stage as tables
+from adkd.base.files import read_json, write_json
 from adkd.data.tasks import TASKS
-from adkd.files import read_json, write_json
 
 PAPER = {"source": "hub", "teacher_model": "bert_base", "student": {"model": "bert_l6_h768"}}
 

@@ -16,14 +16,15 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import t
 
-from adkd.analysis import report, tables
+from adkd.analysis.collect.scores import collect
 from adkd.analysis.grid import TEACHER, Grid, read_grid
-from adkd.analysis.report_page.attributions import SHOWN, spread
-from adkd.analysis.report_page.plots import LETTER, LINE, MARK, axis, labels
-from adkd.analysis.scores import collect
+from adkd.analysis.page import page as report
+from adkd.analysis.page.attributions import SHOWN, spread
+from adkd.analysis.page.plots import LETTER, LINE, MARK, axis, labels
+from adkd.analysis.tables import stage as tables
+from adkd.base.errors import InputError
+from adkd.base.files import read_json, write_json
 from adkd.data.tasks import task
-from adkd.errors import InputError
-from adkd.files import read_json, write_json
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -496,5 +497,5 @@ def test_the_page_never_scrolls_sideways(results, width):
 
 
 def test_the_room_does_not_import_torch():
-    code = "import sys; from adkd.analysis import report; sys.exit('torch' in sys.modules)"
+    code = "import sys; from adkd.analysis.page import page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

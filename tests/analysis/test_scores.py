@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from adkd.analysis.scores import collect
-from adkd.errors import InputError
-from adkd.files import read_json, write_json
+from adkd.analysis.collect.scores import collect
+from adkd.base.errors import InputError
+from adkd.base.files import read_json, write_json
 from tests.analysis.conftest import COSTS
 
 

@@ -12,10 +12,10 @@ from scipy.special import softmax
 from scipy.stats import spearmanr
 
 from adkd.analysis import submission
+from adkd.base.errors import InputError
+from adkd.base.files import read_json, write_json
 from adkd.data.metrics import official
 from adkd.data.tasks import TASKS
-from adkd.errors import InputError
-from adkd.files import read_json, write_json
 
 ENTAILMENT = ("entailment", "not_entailment")
 THREE = ("entailment", "neutral", "contradiction")

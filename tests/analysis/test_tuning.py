@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from adkd.analysis import tuning
+from adkd.analysis.collect.scores import collect
 from adkd.analysis.grid import read_grid
-from adkd.analysis.report_page.tuning import tunings
-from adkd.analysis.scores import collect
-from adkd.errors import InputError
-from adkd.files import read_json, write_json
+from adkd.analysis.page.tuning import tunings
+from adkd.analysis.tables import tuning
+from adkd.base.errors import InputError
+from adkd.base.files import read_json, write_json
 
 SPACE = {
     "alpha": {"type": "float", "low": 0.0, "high": 1.0, "log": False},

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from adkd.bench import lengths, reference, report
+from adkd.base.errors import InputError
+from adkd.bench import lengths, published_way, report
 from adkd.bench.measure import measure
 from adkd.bench.ratios import GOALS, ratios
 from adkd.bench.steps import AROUND, variants
 from adkd.bench.variants import Case, calls
 from adkd.bench.workers import take_turns
 from adkd.data.tasks import TASKS
-from adkd.errors import InputError
-from adkd.outline import Shape
-from tests.models import STUDENT, TEACHER, batch, classifier
+from adkd.fetch.checkpoints import Shape
+from tests.small_models import STUDENT, TEACHER, batch, classifier
 
 TINY = {"teacher": Shape(4, 32, 4), "student": Shape(2, 32, 4)}
 
@@ -60,9 +60,9 @@ def test_padding_changes_nothing_in_the_reference_but_its_time(outputs, dtype):
     if outputs == 1:
         data = replace(data, labels=data.labels.to(dtype))
     gradients = []
-    for examples in (data, reference.padded(data, 32)):
+    for examples in (data, published_way.padded(data, 32)):
         student.zero_grad()
-        reference.adkd_loss(student, teacher, examples, **settings).backward()
+        published_way.adkd_loss(student, teacher, examples, **settings).backward()
         gradients.append(torch.cat([p.grad.flatten() for p in student.parameters() if p.grad is not None]))
     assert gradients[0].isfinite().all()
     tolerance = 1e-8 if dtype == torch.float64 else 1e-3

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from adkd.base.errors import InputError
 from adkd.data.batches import Examples, by_length, shuffled
 from adkd.data.prepare import prepare
-from adkd.errors import InputError
 
 LENGTHS = torch.randint(3, 90, (1003,), generator=torch.Generator().manual_seed(0))
 

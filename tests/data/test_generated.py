@@ -8,6 +8,7 @@ import pytest
 
 from adkd.data import embedded, generated
 from adkd.data.tasks import TASKS
+from adkd.fetch import tiny_bert
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
@@ -16,7 +17,7 @@ def test_any_task_has_its_columns_and_labels(task):
     assert set(found) == {*task.text, "label", "idx"}
     assert found["idx"] == list(range(300))
     words = {word for name in task.text for text in found[name] for word in text.split()}
-    assert words <= set(generated.VOCABULARY) - set(generated.SPECIAL)
+    assert words <= set(tiny_bert.VOCABULARY) - set(tiny_bert.SPECIAL)
     assert len({len(text.split()) for text in found[task.text[0]]}) > 10, "lengths vary"
     if task.regression:
         assert min(found["label"]) >= 0
@@ -37,7 +38,7 @@ def test_the_same_on_every_machine_and_more_rows_begin_alike():
 
 def test_cue_words_tell_the_label():
     found = generated.read(TASKS["mnli"], "train", 500)
-    cue = {word: label for label, words in enumerate(generated.CUES) for word in words}
+    cue = {word: label for label, words in enumerate(tiny_bert.CUES) for word in words}
     told = [next(cue[word] for word in text.split() if word in cue) for text in found["premise"]]
     right = np.mean(np.array(told) == found["label"])
     assert 0.93 < right < 1, "some labels are wrong"

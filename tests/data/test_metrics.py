@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from adkd.base.errors import InputError, RunError
 from adkd.data.glue_metric import GlueMetric
 from adkd.data.metrics import floor, scores
 from adkd.data.tasks import TASKS
-from adkd.errors import InputError, RunError
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(2, size=200)

@@ -7,10 +7,10 @@ import pytest
 from datasets import Dataset, load_from_disk
 from transformers import BertTokenizer
 
-from adkd import checkpoints
+from adkd.base.errors import InputError
 from adkd.data import generated, prepare, sources
 from adkd.data.tasks import TASKS
-from adkd.errors import InputError
+from adkd.fetch import checkpoints, tiny_bert
 
 SPEC = {
     "task": "rte",
@@ -112,7 +112,7 @@ def test_the_fingerprint_sees_content_tokenizer_and_length_but_no_path(tmp_path,
     source = SPEC["source"]
     differs(source=source | {"rows": source["rows"] | {"test": 11}})
 
-    words = list(generated.VOCABULARY)
+    words = list(tiny_bert.VOCABULARY)
     words[5], words[6] = words[6], words[5]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
     with monkeypatch.context() as patch:

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from adkd import hub
-from adkd.data import published, sources
+from adkd.base.errors import InputError
+from adkd.base.files import sha256
+from adkd.data import hub_files, sources
 from adkd.data.tasks import TASKS
-from adkd.errors import InputError
-from adkd.files import sha256
+from adkd.fetch import hub
 
 RTE = TASKS["rte"]
 GENERATED = {"name": "generated", "rows": {"train": 4, "validation": 3, "test": 2}}
@@ -29,10 +29,10 @@ def parquet(path, label, **columns):
 def copy(tmp_path, request, monkeypatch):
     """A local copy of the hub's files, of whose sha256 all are published."""
     root = tmp_path / request.param
-    monkeypatch.setattr(published, "SHA256", dict(published.SHA256))
+    monkeypatch.setattr(hub_files, "SHA256", dict(hub_files.SHA256))
     for split, label in {"train": [0, 1, 1], "validation": [1, 0], "test": [-1, -1]}.items():
-        path = parquet(root / published.path("rte", split), label)
-        published.SHA256["rte", split] = sha256(path)
+        path = parquet(root / hub_files.path("rte", split), label)
+        hub_files.SHA256["rte", split] = sha256(path)
     return tmp_path
 
 
@@ -59,7 +59,7 @@ def test_a_changed_parquet_file_is_named_with_both_sha256(copy):
     parquet(path, [1, 1, 1])
     with pytest.raises(InputError) as caught:
         load(copy)
-    for part in (str(path), sha256(path), published.SHA256["rte", "train"]):
+    for part in (str(path), sha256(path), hub_files.SHA256["rte", "train"]):
         assert part in str(caught.value)
     assert load(copy, train=3, validation=2, test=None)["train"]["label"][:] == [1, 1, 1], "a named subset"
 
@@ -74,14 +74,14 @@ def test_a_changed_parquet_file_is_named_with_both_sha256(copy):
     ],
 )
 def test_wrong_parquet_rows(tmp_path, label, columns, says):
-    parquet(tmp_path / published.path("rte", "train"), label, **columns)
+    parquet(tmp_path / hub_files.path("rte", "train"), label, **columns)
     with pytest.raises(InputError, match=says):
         load(tmp_path, train=2, validation=None, test=None)
 
 
 def test_every_glue_split_has_a_published_sha256():
-    assert set(published.SHA256) == {(task.name, s) for task in TASKS.values() if task.glue for s in task.rows}
-    assert len(set(published.SHA256.values())) == len(published.SHA256)
+    assert set(hub_files.SHA256) == {(task.name, s) for task in TASKS.values() if task.glue for s in task.rows}
+    assert len(set(hub_files.SHA256.values())) == len(hub_files.SHA256)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_an_unreachable_hub_is_one_line_that_says_what_to_do(monkeypatch):
 
 def test_planning_imports_nothing_heavy():
     code = (
-        "import sys; from adkd import checkpoints; from adkd.data import sources, prepare\n"
+        "import sys; from adkd.fetch import checkpoints; from adkd.data import sources, prepare\n"
         "from adkd.data.tasks import TASKS\n"
         "sources.check({'name': 'embedded'}, TASKS['stsb']); checkpoints.shape('minilm_l6')\n"
         "print([m for m in ('torch', 'datasets', 'transformers', 'evaluate', 'numpy') if m in sys.modules])"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from adkd.base.errors import InputError
 from adkd.data import sources, tsv
 from adkd.data.tasks import TASKS
-from adkd.errors import InputError
 
 MNLI = [*"01234567", "sentence1", "sentence2"]
 HEADERS = {

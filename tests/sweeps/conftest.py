@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from adkd import plan
-from adkd.files import read_json, write_json
+from adkd.base.files import read_json, write_json
+from adkd.plan import plan
 from adkd.sweeps.ask import ask
 from adkd.sweeps.trials import values_of
 

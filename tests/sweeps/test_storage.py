@@ -9,10 +9,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from adkd import plan
-from adkd.analysis.sweep import read, write
-from adkd.errors import InputError
-from adkd.sweeps import exported, worker
+from adkd.analysis.study import read, write
+from adkd.base.errors import InputError
+from adkd.plan import plan
+from adkd.sweeps import journal, worker
 from adkd.sweeps.storage import HEARTBEAT, RETRIES, RETRY_OF, WITHDRAWN, open_slots, opened, reap, recorded, slots
 from tests.sweeps.conftest import config, score
 from tests.sweeps.databases import postgres
@@ -259,7 +259,7 @@ def test_a_study_of_rounds_is_exported_as_a_journal(study):
     for number in (0, 1):
         given.points(number)
         given.answer(number)
-    path = exported.write(given.spec, given.out)
+    path = journal.write(given.spec, given.out)
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
     found = optuna.load_study(study_name="vanilla_kd/stsb", storage=storage)
     assert [trial.value for trial in found.trials] == [trial.score for trial in read(given.spec)]

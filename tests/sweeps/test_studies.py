@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from adkd import plan
-from adkd.analysis.sweep import write
-from adkd.analysis.sweep_figures import expected_best
-from adkd.errors import InputError, RunError
-from adkd.files import read_json, write_json
+from adkd.analysis.figures.study import expected_best
+from adkd.analysis.study import write
+from adkd.base.errors import InputError, RunError
+from adkd.base.files import read_json, write_json
+from adkd.plan import plan
 from adkd.sweeps.trials import finished
 from tests.sweeps.conftest import config, score
 

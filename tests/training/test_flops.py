@@ -7,18 +7,18 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from adkd import methods
-from adkd.contract import Setup
 from adkd.data.batches import Examples
-from adkd.outline import STORED
-from adkd.settings import Training
-from adkd.training import kernels
+from adkd.methods import registry
+from adkd.methods.contract import Setup
+from adkd.methods.method_config import STORED
+from adkd.methods.settings import Training
+from adkd.models import kernels
+from adkd.models.encoder import frozen, new_classifier, shape
+from adkd.models.passes import logits_of
 from adkd.training.flops import counted, training_flops
 from adkd.training.loop import Fit, fit
-from adkd.training.models import new_classifier, shape
-from adkd.training.passes import logits_of
-from adkd.training.signals import Teacher, frozen, one_batch
-from tests.models import STUDENT, batch, classifier
+from adkd.training.signals import Teacher, one_batch
+from tests.small_models import STUDENT, batch, classifier
 
 
 class Stored:
@@ -35,7 +35,7 @@ def set_up(data, name, outputs=3):
     if outputs == 1:
         examples = replace(examples, labels=examples.labels.float())
     teacher = frozen(new_classifier("tiny_bert", outputs, task="mnli", seed=0))
-    kind, config = methods.load(name), methods.configure(name, {})
+    kind, config = registry.load(name), registry.configure(name, {})
     student = new_classifier("tiny_bert", outputs, task="mnli", seed=1, layers=[1, 3], eager=kind.second_order)
     everything = examples.batch(torch.arange(len(examples)))
     signals = {one: {"kind": one, "top_k": None, "steps": 1} for one in config.needs & STORED}
@@ -48,7 +48,7 @@ def set_up(data, name, outputs=3):
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("name", registry.names())
 def test_the_count_is_that_of_the_steps_themselves(data, name, outputs):
     student, method, run = set_up(data, name, outputs)
     found = training_flops(student, method, run)

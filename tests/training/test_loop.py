@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from adkd.contract import Method, Setup
+from adkd.base.errors import RunError
 from adkd.data.batches import Examples
-from adkd.errors import RunError
-from adkd.losses import task_loss
-from adkd.outline import Outline
-from adkd.settings import Training
+from adkd.methods.contract import Method, Setup
+from adkd.methods.losses import task_loss
+from adkd.methods.method_config import MethodConfig
+from adkd.methods.settings import Training
+from adkd.models.encoder import new_classifier, shape
 from adkd.training.loop import Fit, fit, groups, rate
-from adkd.training.models import new_classifier, shape
 from adkd.training.runtime import tensor_cores
 from adkd.training.signals import Teacher
 
@@ -21,7 +21,7 @@ class Plain(Method):
     bad_step = None
 
     def __init__(self, setup):
-        super().__init__(Outline(), setup)
+        super().__init__(MethodConfig(), setup)
         self.step = 0
 
     def stages(self):

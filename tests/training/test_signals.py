@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from adkd.base.errors import InputError
+from adkd.base.files import read_json
 from adkd.data.batches import Examples
-from adkd.errors import InputError
-from adkd.files import read_json
+from adkd.models.encoder import frozen, load_classifier, new_classifier
 from adkd.training import signals
-from adkd.training.models import load_classifier, new_classifier
-from adkd.training.signals import Signal, Teacher, frozen, one_batch
+from adkd.training.signals import Signal, Teacher, one_batch
 
 KINDS = [
     {"kind": "logits"},

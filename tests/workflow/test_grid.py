@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adkd import plan
+from adkd.base.files import read_json, write_json
 from adkd.data import metrics as metric_values
 from adkd.data.tasks import task as task_named
-from adkd.files import read_json, write_json
+from adkd.plan import plan
 from tests.workflow.conftest import GPUS, TINY, command, snakemake
 
 CONFIG = plan.validate(plan.load_config([TINY]))
@@ -178,7 +178,7 @@ def test_bad_input_is_one_line_that_names_value_and_nearest_match(tmp_path):
 def test_the_published_way_trains_the_same_student(grid):
     """What ``make bench`` compares whole runs with is told what a student of the suite is told."""
     spec = sorted((grid / "results/plan/students/adkd").rglob("seed-1.json"))[0]
-    done = command("adkd.bench.published", spec.relative_to(grid), "published.json", cwd=grid)
+    done = command("adkd.bench.reference_run", spec.relative_to(grid), "published.json", cwd=grid)
     assert done.returncode == 0, done.stderr
     found = read_json(grid / "published.json")
     assert found["spec"] == read_json(spec)

@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from adkd.files import read_json, write_json
+from adkd.base.files import read_json, write_json
 from tests.workflow.conftest import TINY, command, snakemake
 
 

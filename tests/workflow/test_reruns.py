@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adkd import plan
+from adkd.plan import plan
 
 REPOSITORY = Path(__file__).parents[2]
 TASKS, METHODS, SEEDS = ("sst2", "stsb"), ("finetune", "vanilla_kd", "pkd", "adkd"), (1, 2)

@@ -17,7 +17,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from adkd.files import read_json, write_json
+from adkd.base.files import read_json, write_json
 from adkd.sweeps.storage import RETRY_OF
 from adkd.sweeps.trials import trial_spec
 from tests.workflow.conftest import TINY, command, environment, snakemake

@@ -24,7 +24,7 @@ rule scores:
 rule tables:
     input:
         "results/plan/tables.json",
-        f"{workflow.basedir}/adkd/analysis/published_results.csv",
+        f"{workflow.basedir}/adkd/analysis/tables/published_results.csv",
         rules.scores.output,
         grid="results/plan/grid.json",
     output:

@@ -6,8 +6,9 @@ from snakemake.exceptions import WorkflowError
 
 # The suite beside this Snakefile is the one that plans and the one that runs, whatever else is installed.
 sys.path.insert(0, str(workflow.basedir))
-from adkd import devices, plan  # noqa: E402
-from adkd.errors import InputError  # noqa: E402
+from adkd.base import devices
+from adkd.plan.plan import plan  # noqa: E402
+from adkd.base.errors import InputError  # noqa: E402
 
 # Their `adkd` is the one beside the Python that runs Snakemake, also when its environment is not activated.
 os.environ.update(

@@ -4,7 +4,7 @@ localrules:
     page,
 
 
-PAGE = f"{workflow.basedir}/adkd/analysis/report_page"
+PAGE = f"{workflow.basedir}/adkd/analysis/page"
 
 
 rule page:

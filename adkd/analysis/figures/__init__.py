@@ -1,0 +1,1 @@
+"""Figures, from CSV files and stored results alone."""

@@ -1,0 +1,59 @@
+"""Ablations: what happens when one setting of a method is varied."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from adkd.analysis.grid import Grid
+from adkd.analysis.page.sortable import Row, Sortable, Value, mean_sd
+from adkd.base.files import read_json
+from adkd.data.metrics import metric_title
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One of them."""
+
+    name: str
+    title: str
+    curve: str
+    """Its figure as a data URI; empty if there is none."""
+    width: int
+    """Of the figure as shown, pixels: two for three of its own, so that its words are as large as those around it."""
+    table: Sortable
+
+
+def ablations(grid: Grid, results: Path) -> list[Ablation]:
+    """Every ``results/ablations/NAME`` that has its table, by name."""
+    paths = sorted((results / "ablations").glob("*/tables/main.csv"))
+    return [_ablation(grid, results, path) for path in paths]
+
+
+def _ablation(grid: Grid, results: Path, path: Path) -> Ablation:
+    name = path.parents[1].name
+    plan, curve = results / "plan/ablations" / f"{name}.json", path.parents[1] / "figures/curve.png"
+    about = read_json(plan) if plan.is_file() else {}
+    title, labels = about.get("title", name), about.get("labels", {})
+    image, width = "", 0
+    if curve.is_file():
+        image = f"data:image/png;base64,{base64.b64encode(curve.read_bytes()).decode()}"
+        with Image.open(curve) as picture:
+            width = round(picture.width * 2 / 3)
+    titles = {column.name: column.title for role in grid.roles for column in grid.columns(role)}
+    rows = [
+        Row(
+            [
+                Value(labels.get(row.method, row.method)),
+                Value(titles.get(row.task, row.task)),
+                Value(metric_title(row.metric)),
+                mean_sd(row.mean, row.sd, scale=100),
+                Value(str(row.n), row.n),
+            ]
+        )
+        for row in pd.read_csv(path).itertuples()
+    ]
+    header = ["setting", "task", "metric", "score (mean ± sd)", "n"]
+    return Ablation(name, title, image, width, Sortable(f"{title}: every score in points (×100)", header, rows))

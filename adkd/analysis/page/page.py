@@ -1,0 +1,194 @@
+"""``report.html``: all results on one page that needs no network, no server and, for its tables, no JavaScript."""
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from adkd.analysis.collect.fidelity import specs
+from adkd.analysis.grid import Grid, read_grid, read_scores
+from adkd.analysis.page.ablations import ablations
+from adkd.analysis.page.attributions import attributions
+from adkd.analysis.page.cost import costs
+from adkd.analysis.page.curves import Metrics, curves
+from adkd.analysis.page.fidelity import reasons, scatters
+from adkd.analysis.page.plots import looks
+from adkd.analysis.page.provenance import provenance
+from adkd.analysis.page.published import publications
+from adkd.analysis.page.scores import forests, score_tables
+from adkd.analysis.page.tuning import tunings
+from adkd.analysis.stats import over_seeds
+from adkd.analysis.tables.main import selection_note, spans
+from adkd.base.errors import InputError
+from adkd.base.files import new_file, read_json
+from adkd.data.metrics import metric_title
+from adkd.data.tasks import task
+
+SOURCES = {
+    "hub": "GLUE, from the Hugging Face hub",
+    "directory": "GLUE files in a directory",
+    "embedded": "small real data that come inside Python packages",
+    "generated": "generated sentences, a test of the machinery alone",
+}
+RECORDED = (
+    *("spec", "history", "seconds", "started", "finished", "data_fingerprint"),
+    *("device", "platform", "python", "versions", "git_commit"),
+)
+"""What the page needs of every ``metrics.json``."""
+
+
+def write(grid_path: Path, out: Path) -> None:
+    """Write the page ``out`` from all that lies beside the plan; the same results give the same bytes.
+
+    Parts that were not made (fidelity, cost, published numbers, ablations) are one line that names the command.
+
+    Raises:
+        InputError: scores, the main tables or the metrics of a run are missing.
+    """
+    grid, results = read_grid(grid_path), grid_path.parents[1]
+    scores = read_scores(grid, results / "scores.csv")
+    main, average, significance = (_table(grid, results, name) for name in ("main", "average", "significance"))
+    metrics = _metrics(grid)
+    fidelity, cost, published = (_optional(results, name) for name in ("fidelity", "cost", "published"))
+    tuning = _optional(results, "tuning") if grid.tuned else None
+    explained = attributions(grid)
+    page = {
+        "grid": grid,
+        "facts": _facts(grid, metrics),
+        "guide": _guide(grid, significance),
+        "scores": score_tables(grid, scores, main, average, significance),
+        "forests": forests(grid, significance),
+        "watched": "held_out" if grid.selection == "held_out" else "validation",
+        "fidelity": _made(
+            fidelity,
+            lambda table: reasons(grid, table, _table(grid, results, "fidelity_tests", "fidelity"), specs(grid)),
+        ),
+        "scatters": _made(fidelity, lambda table: scatters(grid, main, table)),
+        "explained": explained,
+        "cost": _made(cost, lambda table: costs(grid, table)),
+        "tuning": _made(tuning, lambda table: tunings(grid, table)),
+        "published": _made(published, lambda table: publications(grid, table)),
+        "ablations": ablations(grid, results),
+        "provenance": provenance(grid, metrics),
+        "data": {
+            "reference": grid.reference,
+            "looks": looks(grid),
+            "titles": {name: task(name).title for name in grid.tasks},
+            "metrics": {name: _metric(name) for name in grid.tasks},
+            "curves": curves(grid, metrics),
+            "explained": explained,
+        },
+    }
+    with new_file(out) as temporary:
+        temporary.write_text(_rendered(page), encoding="utf-8")
+
+
+def _table(grid: Grid, results: Path, name: str, command: str = "tables") -> pd.DataFrame:
+    path = results / "tables" / f"{name}.csv"
+    if not path.is_file():
+        raise InputError(f"{path} is missing; make it with: adkd {command} {grid.path}")
+    return pd.read_csv(path)
+
+
+def _optional(results: Path, name: str) -> pd.DataFrame | None:
+    path = results / "tables" / f"{name}.csv"
+    return pd.read_csv(path) if path.is_file() else None
+
+
+def _metrics(grid: Grid) -> Metrics:
+    """``metrics.json`` of every run of the plan.
+
+    Raises:
+        InputError: one is missing, or lacks something that the page shows.
+    """
+    found = {}
+    for run in grid.runs:
+        path = run.result / "metrics.json"
+        if not path.is_file():
+            raise InputError(f"{path} is missing; make it with: {run.command}")
+        found[run] = read_json(path)
+        if lacking := [key for key in RECORDED if key not in found[run]]:
+            raise InputError(f'{path} has no "{lacking[0]}"; make it anew with: {run.command}')
+    return found
+
+
+def _metric(name: str) -> str:
+    metric = task(name).metrics[0]
+    return metric_title(metric)
+
+
+def _facts(grid: Grid, metrics: Metrics) -> list[tuple[str, str]]:
+    """The config in words."""
+    teacher, student = (metrics[runs[0]]["spec"] for runs in (grid.teachers, grid.students))
+    layers = student["student"].get("from_teacher_layers")
+    shared = "one per task, for all seeds" if grid.teacher_is_shared else "one per task and seed"
+    return [
+        ("Data", SOURCES.get(grid.source, grid.source)),
+        ("Tasks", ", ".join(f"{task(name).title} ({_metric(name)})" for name in grid.tasks)),
+        ("Methods", ", ".join(grid.methods)),
+        ("Reference", f"{grid.reference}: what the other methods are tested against"),
+        ("Teacher", f"{teacher['model']}, fine-tuned, {shared}"),
+        (
+            "Student",
+            f"layers {', '.join(map(str, layers))} (counted from 0) of the teacher before fine-tuning"
+            if layers
+            else str(student["student"]["model"]),
+        ),
+        ("Seeds", f"{spans(grid.seeds)} (n = {len(grid.seeds)})"),
+        ("Selection", selection_note(grid, grid.roles[0])),
+        ("Runs", f"{len(grid.students)} students, {len(grid.teachers)} teachers"),
+    ]
+
+
+def _guide(grid: Grid, significance: pd.DataFrame) -> list[str]:
+    """What a reader has to know before the first number."""
+    n = len(grid.seeds)
+    guide = [
+        "Scores are the task's main metric in points (×100); higher is better. Mean ± sd over seeds: sd (ddof = 1) is "
+        "how far single runs lie apart, not how well the mean is known. For that, turn on the 95 % intervals.",
+        f"A difference is method minus {grid.reference}, paired by seed. Seeds vary how a student starts and in which "
+        f"order it sees its data; the examples{' and the teacher' * grid.teacher_is_shared} stay the same.",
+    ]
+    tested = significance[significance["level"] == "seed"]
+    if n < 2:
+        return [*guide, "One seed: no sd, no interval and no test. A difference may be luck."]
+    if len(tested):
+        least = min(1.0, len(tested) * float(tested["smallest_p"].min()))
+        reach = (
+            f"With n = {n} seeds and {len(tested)} comparisons the smallest p that can be reached, after Holm's "
+            f"adjustment, is {least:.3g}"
+        )
+        verdict = (
+            ": over seeds, no difference can be significant, whatever its size." if least >= over_seeds.ALPHA else "."
+        )
+        guide.append(f"{reach}{verdict} A large p does not show that two methods are equal: read the interval.")
+    return guide
+
+
+def _rendered(page: dict[str, Any]) -> str:
+    """The page as HTML; everything but its own style and script is escaped."""
+    here = "adkd.analysis.page"
+    environment = Environment(
+        loader=PackageLoader(here, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    environment.filters["percent"] = lambda place: f"{100 * place:.2f}%"
+    files = resources.files(here)
+    style, script = (Markup((files / name).read_text(encoding="utf-8")) for name in ("style.css", "page.js"))
+    return environment.get_template("page.html").render(page, style=style, script=script)
+
+
+Made = Callable[[pd.DataFrame], Any]
+
+
+def _made(table: pd.DataFrame | None, part: Made) -> Any | None:
+    """A part of the page, or None where its table was not made."""
+    return None if table is None else part(table)

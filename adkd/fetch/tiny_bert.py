@@ -1,0 +1,53 @@
+"""The generated encoder ``tiny_bert``: never trained, the same on every machine, and nothing has to be downloaded."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from adkd.base.files import json_text, new_directory
+from adkd.fetch import assets
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+FILLER = tuple(f"word{i}" for i in range(100))
+CUES = tuple(tuple(f"{color}{i}" for i in range(8)) for color in ("red", "green", "blue"))
+"""Class number -> its cue words; regression uses those of class 0."""
+VOCABULARY = (*SPECIAL, *FILLER, *(word for words in CUES for word in words))
+"""The tokens that ``tiny_bert`` knows, in the order of their numbers."""
+
+TINY: dict[str, Any] = {
+    "num_hidden_layers": 4,
+    "hidden_size": 32,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 128,
+    # Larger than BERT's 0.02: this encoder is never pre-trained, and at 32 units it would start out all but silent.
+    "initializer_range": 0.1,
+}
+TINY_SEED = 20231
+
+
+def directory() -> Path:
+    """The generated encoder, made at its first use. Its directory is named by what it is made from."""
+    recipe = sha256(json_text([TINY, TINY_SEED, VOCABULARY]).encode()).hexdigest()
+    place = assets.cache() / f"tiny_bert-{recipe[:12]}"
+    if not place.is_dir():
+        with assets.locked(place):
+            if not place.is_dir():
+                _make(place)
+    return place
+
+
+def _make(place: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+    from transformers import BertConfig, BertModel
+
+    with torch.random.fork_rng(devices=[]):  # the run's own random numbers stay as they were
+        torch.manual_seed(TINY_SEED)
+        model = BertModel(BertConfig(vocab_size=len(VOCABULARY), **TINY))
+    settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 128}
+    with new_directory(place) as new:
+        model.config.save_pretrained(new)
+        save_file(model.state_dict(), new / "model.safetensors", metadata={"format": "pt"})
+        (new / "vocab.txt").write_text("".join(f"{word}\n" for word in VOCABULARY))
+        (new / "tokenizer_config.json").write_text(json_text(settings))

@@ -1,0 +1,180 @@
+"""Settings: what optimisation needs, how a value is held against its type, and the two levels that say it.
+
+A setting is a field of a frozen dataclass: ``Training`` here, ``Config`` in the file of every method. Its annotation is
+what is allowed, its default is what holds when a config says nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from annotated_types import Ge, GroupedMetadata, Gt, Interval, Le, Lt
+from pydantic import TypeAdapter, ValidationError
+
+from adkd.base.errors import InputError, unknown
+
+T = TypeVar("T")
+Sections = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""The ``settings:`` of a config: section ("training", "teacher" or a method) -> "all" or a task -> setting -> value."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model is optimised: AdamW on batches of like length, a checkpoint after every epoch."""
+
+    batch_size: Annotated[int, Ge(1)] = 32
+    """Examples per step."""
+    epochs: Annotated[int, Ge(1)] = 3
+    """Passes over the training set."""
+    learning_rate: Annotated[float, Gt(0)] = 5e-5
+    """Peak learning rate."""
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    """Decoupled weight decay; none on biases and LayerNorm."""
+    warmup: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    """Share of all steps in which the learning rate rises from 0 to its peak."""
+    schedule: Literal["linear", "constant"] = "linear"
+    """What the learning rate does after the warm-up: fall to 0 linearly, or stay."""
+    clip: Annotated[float, Gt(0)] = 1.0
+    """Largest gradient norm; a longer gradient is scaled down to it."""
+    adam_epsilon: Annotated[float, Gt(0)] = 1e-8
+    """AdamW's epsilon."""
+    regression_bias: Literal["zero", "mean"] = "zero"
+    """Where the bias of a regression head starts: at 0, as in released codes, or at the mean label of the training set,
+    which saves the steps that a small training set does not have."""
+
+
+SPACE = {
+    "learning_rate": {"low": 1.0e-5, "high": 2.0e-4, "log": True},
+    "epochs": {"low": 3, "high": 10},
+    "batch_size": {"choices": [8, 16, 32]},
+}
+"""What a sweep searches for all methods alike, unless their files or a config say otherwise (``adkd.plan.space``)."""
+GRID = {
+    "learning_rate": {"choices": [5.0e-5, 3.0e-5, 2.0e-5]},
+    "epochs": {"choices": [2, 3, 4]},
+    "batch_size": {"choices": [16, 32]},
+}
+"""The grid of BERT's own fine-tuning (Devlin et al. 2019, appendix A.3), for methods whose files have none."""
+
+TRAINING = tuple(field.name for field in fields(Training))
+RESERVED = ("training", "teacher")
+"""Sections of ``settings:`` that are not methods."""
+
+_PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "null"}
+_LIMITS = {Gt: ("gt", "above"), Ge: ("ge", "at least"), Lt: ("lt", "below"), Le: ("le", "at most")}
+
+
+def allowed(annotation: Any) -> str:
+    """A setting's type in words, e.g. ``a number at least 0 and at most 1``."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if annotation is None or annotation in _PLAIN:
+        return _PLAIN[NoneType if annotation is None else annotation]
+    if origin is Annotated:
+        limits = [one for item in args[1:] for one in (item if isinstance(item, GroupedMetadata) else [item])]
+        words = [
+            f"{word} {getattr(one, name):g}"
+            for one in limits
+            for kind, (name, word) in _LIMITS.items()
+            if isinstance(one, kind)
+        ]
+        return " ".join([allowed(args[0]), " and ".join(words)]).strip()
+    if origin is Literal:
+        return " or ".join(json.dumps(value) for value in args)
+    if origin in (Union, UnionType):
+        return " or ".join(allowed(arg) for arg in args)
+    if origin in (tuple, list):
+        return f"a list, each {allowed(args[0])}"
+    return str(annotation)
+
+
+def seen(value: Any) -> str:
+    """A value as an error shows it; text that looks like a number says that it is text."""
+    if not isinstance(value, str):
+        return json.dumps(value, default=str)
+    try:
+        number = float(value)
+    except ValueError:
+        return f'"{value}", which is text'
+    # YAML 1.1 reads 1e-5 as text, and Snakemake's --config makes text of every number inside a list or a mapping.
+    exponent = f", write {json_number(number)}" if "e" in value.lower() else ""
+    return f"'{value}', which is text, not a number{exponent}"
+
+
+def json_number(number: float) -> str:
+    """A number in the form that YAML reads as one: ``1.0e-05``, not ``1e-05``."""
+    mantissa, e, exponent = repr(number).partition("e")
+    return mantissa + (".0" if e and "." not in mantissa else "") + e + exponent
+
+
+def check(outline: type, values: Mapping[str, Any], owner: str, also: tuple[str, ...] = ()) -> dict[str, Any]:
+    """``values`` held against the fields of ``outline``: lists turned into tuples where the type says so.
+
+    Args:
+        outline: a dataclass, its annotations evaluated.
+        values: setting -> value as a config gives it. Keys named in ``also`` are left out of the result.
+        owner: whose settings these are, for the error.
+        also: further keys that are known here and belong to somebody else.
+
+    Raises:
+        InputError: an unknown key, or a value of the wrong type or size.
+    """
+    known = {field.name: field for field in fields(outline) if field.init}
+    for key in values:
+        if key not in known and key not in also:
+            raise unknown(f"setting of {owner}", key, [*known, *(name for name in also if name not in known)])
+    return {key: _value(known[key], value, owner) for key, value in values.items() if key in known}
+
+
+def make(outline: type[T], values: Mapping[str, Any], owner: str, also: tuple[str, ...] = ()) -> T:
+    """An instance of ``outline`` from a config's values (see ``check``)."""
+    values = check(outline, values, owner, also)
+    for field in fields(outline):
+        if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
+            raise InputError(f"{owner} needs the setting {field.name}: {allowed(field.type)}")
+    try:
+        return outline(**values)
+    except ValueError as error:
+        raise InputError(f"settings of {owner}: {error}") from error
+
+
+def resolve(outline: type[T], name: str, task: str, sections: Sections) -> tuple[T, Training]:
+    """The settings of a method on a task: the method's own and how the student is optimised.
+
+    The order is training.all, training.TASK, METHOD.all, METHOD.TASK; a later one wins. A method's section may set
+    training keys too: published baselines come with their own learning rates.
+    """
+    training = _merged(sections, "training", task)
+    own = _merged(sections, name, task)
+    for_loop = training | {key: value for key, value in own.items() if key in TRAINING}
+    return make(outline, own, name, also=TRAINING), make(Training, for_loop, "training")
+
+
+def resolve_teacher(teacher: Mapping[str, Any], task: str, sections: Sections) -> Training:
+    """How a task's teacher is optimised: the keys of ``teacher:``, then settings.teacher.all, then .TASK."""
+    block = {key: value for key, value in teacher.items() if key in TRAINING}
+    return make(Training, block | _merged(sections, "teacher", task), "teacher")
+
+
+def _merged(sections: Sections, section: str, task: str) -> dict[str, Any]:
+    levels = sections.get(section, {})
+    return {**levels.get("all", {}), **levels.get(task, {})}
+
+
+@cache
+def _adapter(annotation: Any) -> TypeAdapter:
+    return TypeAdapter(annotation)
+
+
+def _value(field: Field, value: Any, owner: str) -> Any:
+    adapter = _adapter(field.type)
+    try:
+        # By way of JSON: strict there still makes a tuple of a list, and 2 is a fine number for a float.
+        return adapter.validate_json(json.dumps(value, allow_nan=False), strict=True)
+    except (ValidationError, TypeError, ValueError):
+        pass
+    if get_origin(field.type) is Literal and isinstance(value, str):
+        raise unknown(f"{field.name} of {owner}", value, get_args(field.type))
+    raise InputError(f"{field.name} of {owner} is {seen(value)}; allowed is {allowed(field.type)}")

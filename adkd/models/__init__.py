@@ -1,0 +1,1 @@
+"""All that knows an encoder family: building, loading, forward passes, fast operations."""

@@ -1,0 +1,104 @@
+"""A fingerprint of the code that a run depends on: equal for equal syntax trees, whatever the comments say."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from adkd.base.errors import InputError
+
+PACKAGES = ("adkd", "baselines")
+SEARCHED = ("SPACE", "GRID")
+"""Names at the top of a module that say what a sweep searches: no run depends on them, for it is told its settings."""
+
+
+def code(*roots: Path) -> str:
+    """sha256 over the syntax trees of ``roots`` and of all that they import from the suite's own packages.
+
+    Comments, docstrings, formatting, search spaces and where the files lie do not count. Imports are read, not
+    executed: absolute and relative ones, also inside functions. A module that is loaded by a computed name has to be a
+    root itself.
+
+    Raises:
+        InputError: a root does not exist.
+    """
+    for root in roots:
+        if not root.is_file():
+            raise InputError(f"no such module: {root}")
+    waiting = [(_top(root.resolve()), root.resolve()) for root in roots]
+    trees: dict[str, str] = {}
+    looked_up: set[tuple[Path, str]] = set()
+    while waiting:
+        top, path = waiting.pop()
+        name = path.relative_to(top)
+        if name.as_posix() not in trees:
+            trees[name.as_posix()], imported = _parsed(name, path.read_text())
+            new = {(top, module) for module in imported} - looked_up
+            looked_up |= new
+            waiting += [(top, file) for _, module in new for file in _files(top, module)]
+    return hashlib.sha256("\n".join(f"{name} {trees[name]}" for name in sorted(trees)).encode()).hexdigest()
+
+
+def _top(path: Path) -> Path:
+    """The directory that a file's outermost package lies in."""
+    top = path.parent
+    while (top / "__init__.py").exists():
+        top = top.parent
+    return top
+
+
+def _files(top: Path, module: str) -> Iterator[Path]:
+    """The files that importing a dotted name runs: its packages, and itself."""
+    if module.partition(".")[0] not in PACKAGES:
+        return
+    path = top
+    for part in module.split("."):
+        path = path / part
+        yield from (file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file())
+
+
+@lru_cache(maxsize=1024)
+def _parsed(path: Path, source: str) -> tuple[str, tuple[str, ...]]:
+    """The digest of a module's syntax tree, and the dotted names that it imports."""
+    tree = ast.parse(source, str(path))
+    tree.body = [node for node in tree.body if not _searched(node)]
+    return hashlib.sha256(_text(tree).encode()).hexdigest(), tuple(_imports(path, tree))
+
+
+def _imports(path: Path, tree: ast.Module) -> Iterator[str]:
+    package = path.parent.parts
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*base, *filter(None, [node.module])))
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)  # the name may be a module of its own
+
+
+def _text(node: object) -> str:
+    """A syntax tree as text. Not ``ast.dump``: what that leaves out differs from one Python to the next."""
+    if isinstance(node, list):
+        return "[" + ",".join(_text(item) for item in node if not _documents(item)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    parts = [f"{name}={_text(value)}" for name, value in ast.iter_fields(node) if value not in (None, [], ())]
+    return f"{type(node).__name__}({','.join(parts)})"
+
+
+def _documents(node: object) -> bool:
+    """Whether a statement is a bare string: a docstring, or the description of a field."""
+    match node:
+        case ast.Expr(ast.Constant(str())):
+            return True
+    return False
+
+
+def _searched(node: ast.stmt) -> bool:
+    """Whether a statement of a module is a search space."""
+    match node:
+        case ast.Assign([ast.Name(name)]):
+            return name in SEARCHED
+    return False

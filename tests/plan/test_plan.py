@@ -1,0 +1,409 @@
+"""A config is held against all that is known before anything runs; the plan changes where the config does."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from adkd.base.errors import InputError
+from adkd.methods.settings import TRAINING, Training
+from adkd.plan import plan, schema
+
+FOLDER = plan.DEFAULT_CONFIG.parent
+TINY = yaml.safe_load((FOLDER / "tiny.yaml").read_text()) | {
+    "tasks": ["sst2", "stsb", "mnli"],
+    "ablations": {},
+}
+
+
+def changed(**keys):
+    return copy.deepcopy(TINY) | keys
+
+
+def settings(**sections):
+    return changed(settings=sections)
+
+
+WRONG = {
+    "unknown key": (changed(task=["stsb"]), 'key of the config "task"; did you mean "tasks"?'),
+    "unknown key below": (changed(data=TINY["data"] | {"max_lenght": 9}), '"max_lenght"; did you mean "max_length"?'),
+    "key missing": ({k: v for k, v in TINY.items() if k != "seeds"}, "the config has no seeds"),
+    "unknown task": (changed(tasks=["stbs"]), 'unknown task "stbs"; did you mean "stsb"? (allowed: cola, sst2'),
+    "unknown method": (changed(methods=["pdk"]), 'unknown method "pdk"; did you mean "pkd"? (allowed: adkd, fine'),
+    "unknown choice": (
+        changed(selection="deff"),
+        'value of selection: "deff"; did you mean "dev"? (allowed: dev, held',
+    ),
+    "unknown section": (settings(vanila_kd={}), 'section of settings "vanila_kd"; did you mean "vanilla_kd"?'),
+    "unknown task of a section": (settings(pkd={"stbs": {}}), 'task in settings.pkd "stbs"; did you mean "stsb"?'),
+    "unknown setting": (settings(pkd={"all": {"betta": 1}}), 'setting of pkd "betta"; did you mean "beta"?'),
+    "unknown training key": (settings(pkd={"all": {"epoch": 1}}), 'setting of pkd "epoch"; did you mean "epochs"?'),
+    "setting of another": (settings(training={"all": {"beta": 1}}), 'unknown setting of training "beta"'),
+    "setting of a method that does not run": (
+        changed(methods=["adkd"], settings={"pkd": {"rte": {"layers": "skipp"}}}),
+        'unknown layers of pkd "skipp"; did you mean "skip"? (allowed: skip, last)',
+    ),
+    "seed is text": (changed(seeds=["0"]), "seeds[0] is '0', which is text, not a number; allowed is a whole number"),
+    "seed is not whole": (changed(seeds=[1.0]), "seeds[0] is 1.0; allowed is a whole number"),
+    "seed below zero": (changed(seeds=[-1]), "seeds[0] is -1; allowed is at least 0"),
+    "seed twice": (changed(seeds=[1, 2, 1]), "seeds names 1 twice; allowed is each once"),
+    "method twice": (changed(methods=["adkd", "adkd"]), 'methods names "adkd" twice; allowed is each once'),
+    "no seeds": (changed(seeds=[]), "seeds is []; allowed is a length of at least 1"),
+    "not a list": (changed(tasks="stsb"), 'tasks is "stsb", which is text; allowed is a list'),
+    "number is text": (
+        settings(training={"all": {"learning_rate": "1e-5"}}),
+        "learning_rate of training is '1e-5', which is text, not a number, write 1.0e-05; allowed is a number above 0",
+    ),
+    "teacher's number is text": (
+        changed(teacher=TINY["teacher"] | {"learning_rate": "1e-5"}),
+        "teacher.learning_rate is '1e-5', which is text, not a number, write 1.0e-05; allowed is a number",
+    ),
+    "teacher's number too small": (
+        changed(teacher=TINY["teacher"] | {"epochs": 0}),
+        "epochs of teacher is 0; allowed is a whole number at least 1",
+    ),
+    "too large": (
+        settings(adkd={"all": {"alpha": 1.5}}),
+        "alpha of adkd is 1.5; allowed is a number at least 0 and at",
+    ),
+    "whole number": (
+        settings(adkd={"all": {"steps": 1.5}}),
+        "steps of adkd is 1.5; allowed is a whole number at least",
+    ),
+    "flag": (settings(adkd={"all": {"anneal": 1}}), "anneal of adkd is 1; allowed is true or false"),
+    "not a number": (settings(adkd={"all": {"beta": float("nan")}}), "beta of adkd is NaN; allowed is a number"),
+    "reference": (changed(reference="pdk"), '"pdk"; did you mean "pkd"?'),
+    "reference is not run": (
+        changed(methods=["pkd"]),
+        'unknown reference among methods "adkd"; did you mean "pkd"? (allowed: pkd)',
+    ),
+    "hidden labels": (
+        changed(data={"source": "hub"}, score=["test"], tasks=["rte"]),
+        'score: split "test" of rte has no labels in source "hub"',
+    ),
+    "absent split": (
+        changed(data=TINY["data"] | {"expected_rows": {"sst2": {"test": None}}}, score=["test"]),
+        'data.expected_rows says that sst2 has no "test"',
+    ),
+    "nothing to train on": (
+        changed(data=TINY["data"] | {"expected_rows": {"sst2": {"train": None}}}),
+        'data.expected_rows says that sst2 has no "train"',
+    ),
+    "exception for no split": (
+        changed(data=TINY["data"] | {"expected_rows": {"mnli": {"validation": 9}}}),
+        'split of mnli in data.expected_rows "validation"; did you mean "validation_matched"?',
+    ),
+    "task not offered": (changed(data={"source": "embedded"}, tasks=["rte"]), '"rte"'),
+    "no rows": (changed(data={"source": "generated"}), 'data.source "generated" needs data.rows'),
+    "useless rows": (changed(data=TINY["data"] | {"source": "hub"}), 'data.source "hub" has no use for data.rows'),
+    "no such layer": (
+        changed(student={"from_teacher_layers": [1, 4]}),
+        "from_teacher_layers has 4; allowed are 0 to 3",
+    ),
+    "two students": (
+        changed(student={"from_teacher_layers": [1], "model": "tiny_bert"}),
+        "student has from_teacher_layers and model; allowed is exactly one",
+    ),
+    "another vocabulary": (
+        changed(student={"model": "bert_l6_h768"}),
+        "student.model bert_l6_h768 has another vocabulary than teacher.model tiny_bert",
+    ),
+    "no student": (changed(student={}), "student has nothing; allowed is exactly one of from_teacher_layers, model"),
+    "teacher and student do not fit": (
+        changed(student={"from_teacher_layers": [0, 1, 2]}),
+        "cannot teach this student with this teacher:",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_an_error_names_the_value_what_is_allowed_and_the_nearest_match(case):
+    config, words = WRONG[case]
+    with pytest.raises(InputError) as caught:
+        plan.validate(config)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_that_is_not_there_or_not_yaml_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"no such config file: nowhere\.yaml"):
+        plan.load_config(["nowhere.yaml"])
+    (tmp_path / "broken.yaml").write_text("tasks: [")
+    with pytest.raises(InputError, match=r"broken\.yaml is not YAML"):
+        plan.load_config([tmp_path / "broken.yaml"])
+
+
+def test_later_files_win_key_by_key(tmp_path):
+    (tmp_path / "over.yaml").write_text("{settings: {adkd: {all: {beta: 3.0}}}, seeds: [7]}")
+    config = plan.load_config([FOLDER / "tiny.yaml", tmp_path / "over.yaml"])
+    assert config["seeds"] == [7]
+    assert config["settings"]["adkd"]["all"] == TINY["settings"]["adkd"]["all"] | {"beta": 3.0}
+    assert config["settings"]["training"] == TINY["settings"]["training"]
+
+
+@pytest.mark.parametrize("names", ["tiny", "embedded", "paper", "paper rigorous", "laptop"])
+def test_the_configs_that_come_along_are_valid(names):
+    config = plan.load_config([FOLDER / f"{name}.yaml" for name in names.split()])
+    if config["data"]["source"] == "directory":
+        config["data"] |= {"source": "hub", "path": None}  # where GLUE lies is the user's to say
+    before = copy.deepcopy(config)
+    found = plan.validate(config)
+    assert config == before
+    assert plan.validate(found) == found
+    found_plan = plan.build(found)
+    assert len(found_plan.main["runs"]) == len(found["tasks"]) * len(found["methods"]) * len(found["seeds"])
+    assert set(found_plan.grids) == {"grid", *(f"ablations/{name}" for name in found["ablations"])}
+
+
+def test_the_rigorous_grid_has_one_setting_for_every_method_and_chooses_nothing_on_dev():
+    config = plan.validate(plan.load_config([FOLDER / "paper.yaml", FOLDER / "rigorous.yaml"]))
+    specs = [spec for spec in plan.specs(config | {"ablations": {}}).values() if spec["stage"] == "student"]
+    assert len({json.dumps(spec["training"]) for spec in specs if spec["method"] != "tinybert"}) == 1
+    for method in config["methods"]:
+        assert len({json.dumps(spec["settings"]) for spec in specs if spec["method"] == method}) == 1
+    assert {spec["selection"] for spec in specs} == {"held_out"}
+    assert len(config["seeds"]) >= 6
+    paper = plan.validate(plan.load_config([FOLDER / "paper.yaml"]))
+    assert config["settings"]["teacher"] == paper["settings"]["teacher"]
+
+
+def test_an_ablation_goes_without_tasks_that_the_config_does_not_run():
+    def tasks(**keys):
+        config = changed(ablations={"beta": {"setting": "beta", "values": [1.0], "tasks": ["sst2", "rte"]}}, **keys)
+        return {name: grid["tasks"] for name, grid in plan.build(plan.validate(config)).grids.items()}
+
+    assert tasks()["ablations/beta"] == ["sst2"]
+    assert set(tasks(tasks=["stsb"])) == {"grid"}
+
+
+def test_every_key_of_the_schema_is_described_and_closed():
+    def walk(part, path):
+        if "properties" in part:
+            assert part["additionalProperties"] is False, path
+        for key, below in part.get("properties", {}).items():
+            assert below.get("description"), f"{path}.{key}"
+            walk(below, f"{path}.{key}")
+
+    whole = yaml.safe_load(schema.SCHEMA.read_text())
+    walk(whole, "config")
+    assert set(whole["properties"]["teacher"]["properties"]) == {"model", "seeds", "margin", *TRAINING}
+
+
+def specs(**keys):
+    """Result -> spec of all but what the sweeps of a config add; those are in tests/sweeps."""
+    every = plan.specs(plan.validate(changed(**keys)))
+    return {result: spec for result, spec in every.items() if "sweeps/" not in result and "+held_out" not in result}
+
+
+def test_settings_have_two_levels_and_a_method_wins_over_training():
+    sections = {
+        "training": {"all": {"epochs": 2, "clip": 3.0}, "stsb": {"epochs": 4, "batch_size": 8}},
+        "adkd": {"all": {"batch_size": 16, "beta": 2.0}, "stsb": {"beta": 5.0}},
+        "teacher": {"all": {"epochs": 6}, "stsb": {"epochs": 7}},
+    }
+    found = specs(settings=sections)
+    stsb, sst2 = (found[f"students/adkd/{task}/seed-1"] for task in ("stsb", "sst2"))
+    assert (stsb["training"]["epochs"], stsb["training"]["batch_size"], stsb["settings"]["beta"]) == (4, 16, 5.0)
+    assert (sst2["training"]["epochs"], sst2["training"]["batch_size"], sst2["settings"]["beta"]) == (2, 16, 2.0)
+    assert found["students/pkd/stsb/seed-1"]["training"]["batch_size"] == 8
+    assert set(stsb["training"]) == set(TRAINING)
+    assert stsb["training"]["adam_epsilon"] == Training().adam_epsilon
+    assert stsb["settings"]["temperature"] == 2.0
+    assert [found[f"teachers/{t}/seed-shared"]["training"]["epochs"] for t in ("sst2", "stsb")] == [6, 7]
+    assert found["teachers/sst2/seed-shared"]["training"]["learning_rate"] == TINY["teacher"]["learning_rate"]
+
+
+def test_a_result_is_told_only_what_it_needs():
+    found = specs()
+    for result, spec in found.items():
+        assert spec == json.loads(json.dumps(spec))
+        assert len(spec["code"]) == 64
+        for upstream in plan.upstream(spec):
+            assert list(found).index(upstream.removeprefix("results/")) < list(found).index(result)
+    inputs = {m: found[f"students/{m}/stsb/seed-1"]["inputs"] for m in TINY["methods"]}
+    signals = "results/signals/stsb/seed-shared"
+    assert inputs["finetune"] == {"data": "results/data/stsb", "signals": {}}
+    assert inputs["vanilla_kd"]["signals"] == {"logits": f"{signals}/logits"}
+    assert inputs["pkd"]["signals"] == {"logits": f"{signals}/logits", "cls": f"{signals}/cls"}
+    assert inputs["adkd"]["signals"] == {"logits": f"{signals}/logits", "token_maps": f"{signals}/maps-all-1"}
+    assert inputs["tinybert"]["teacher"] == "results/teachers/stsb/seed-shared"
+    assert "teacher" not in inputs["adkd"]
+    assert found["signals/stsb/seed-shared/maps-all-1"]["signal"] == {
+        "kind": "token_maps",
+        "top_k": None,
+        "steps": 1,
+        "layer": 0.0,
+    }
+    assert found["students/finetune/mnli/seed-1"]["evaluate"] == [
+        "validation_matched",
+        "validation_mismatched",
+        "test_matched",
+        "test_mismatched",
+    ]
+
+
+def test_no_method_that_needs_a_teacher_no_teacher():
+    found = specs(methods=["finetune"], reference="finetune")
+    assert {spec["stage"] for spec in found.values()} == {"data", "student", "latency"}
+
+
+def test_teachers_are_shared_or_one_for_each_seed():
+    assert specs()["teachers/stsb/seed-shared"]["seed"] == 0
+    found = specs(teacher=TINY["teacher"] | {"seeds": "each"})
+    assert [found[f"teachers/stsb/seed-{seed}"]["seed"] for seed in (1, 2)] == [1, 2]
+    assert found["students/pkd/stsb/seed-2"]["inputs"]["signals"]["cls"] == "results/signals/stsb/seed-2/cls"
+    config = plan.validate(changed(teacher=TINY["teacher"] | {"seeds": "each"}))
+    assert [entry["seed"] for entry in plan.build(config).main["teachers"]] == [1, 2] * 3
+
+
+def test_a_seed_adds_its_own_specs_and_changes_none():
+    before, after = specs(), specs(seeds=[1, 2, 3])
+    assert {result: after[result] for result in before} == before
+    new = {f"students/{m}/{t}/seed-3" for m in TINY["methods"] for t in TINY["tasks"]}
+    assert set(after) - set(before) == new | {f"explanations/{result}" for result in new}
+
+
+def test_held_out_selection_sets_examples_aside_and_otherwise_none():
+    assert specs()["data/stsb"]["held_out"] == 0
+    assert specs(selection="held_out")["data/stsb"]["held_out"] == 0.1
+
+
+def test_rows_may_be_cut_by_task_and_the_grid_says_so():
+    data = TINY["data"] | {"train_rows": {"stsb": 99}, "expected_rows": {"sst2": {"test": None}}}
+    grid = plan.build(plan.validate(changed(data=data)))
+    assert grid.specs["data/stsb"]["train_rows"] == 99
+    assert grid.specs["data/mnli"]["train_rows"] is None
+    assert grid.specs["data/sst2"]["exceptions"] == {"test": None}
+    assert grid.specs["students/pkd/sst2/seed-1"]["evaluate"] == ["validation"]
+    assert any("99" in note for note in grid.main["notes"])
+    assert any("sst2: test is absent" in note for note in grid.main["notes"])
+
+
+ABLATED = {
+    "beta": {"setting": "beta", "values": [0.0, 10.0, 50]},
+    "loss": {"method": "adkd", "tasks": ["mnli"], "points": {"no reasons": {"terms": ["task", "kd"]}}},
+    "view": {"setting": "views", "values": [[0], [1]]},
+    "size": {"points": {"one layer": {"student": {"from_teacher_layers": [2]}}}},
+}
+
+
+def test_a_point_of_an_ablation_differs_from_its_base_in_just_what_it_sets():
+    before = specs()
+    grid = plan.build(plan.validate(changed(ablations=ABLATED)))
+    assert {result: grid.specs[result] for result in before} == before, "an ablation changes no run of the main grid"
+    base = grid.specs["students/adkd/stsb/seed-1"]
+    for result, what in {
+        "students/adkd+beta=50/stsb/seed-1": {"settings": base["settings"] | {"beta": 50}},
+        "students/adkd+student=from_teacher_layers-2/stsb/seed-1": {"student": {"from_teacher_layers": [2]}},
+    }.items():
+        assert grid.specs[result] == base | what
+    beta = grid.grids["ablations/beta"]
+    assert beta["methods"] == ["adkd", "adkd+beta=0.0", "adkd+beta=10.0", "adkd+beta=50"]
+    assert beta["labels"]["adkd+beta=0.0"] == "beta = 0.0"
+    places = {(entry["method"], entry["task"]): entry["result"] for entry in beta["runs"] if entry["seed"] == 1}
+    assert places["adkd+beta=10.0", "stsb"] == places["adkd", "stsb"], "a point that changes nothing is the base's run"
+    assert grid.grids["ablations/loss"]["tasks"] == ["mnli"]
+    assert {(one["method"], one["task"]) for one in grid.grids["ablations/view"]["skipped"]} == {
+        (f"adkd+views={view}", task) for view in (0, 1) for task in ("sst2", "stsb")
+    }
+    assert len(grid.metrics("ablations/loss")) == 2 * len(TINY["seeds"]) + 1
+
+
+def test_the_speed_of_every_architecture_is_measured_once_per_task():
+    grid = plan.build(plan.validate(changed(ablations=ABLATED)))
+    assert len({entry["latency"] for entry in grid.main["runs"]}) == len(TINY["tasks"])
+    assert len({entry["latency"] for entry in grid.grids["ablations/size"]["runs"]}) == 2 * len(TINY["tasks"])
+
+
+WRONG_ABLATIONS = {
+    "unknown setting": ({"setting": "bta", "values": [1]}, 'setting of ablations.x "bta"; did you mean "beta"?'),
+    "wrong value": (
+        {"setting": "beta", "values": [-1]},
+        "ablations.x, beta = -1: beta of adkd is -1; allowed is a num",
+    ),
+    "both ways": ({"setting": "beta", "values": [1], "points": {"a": {"beta": 2}}}, "either points"),
+    "no values": ({"setting": "beta"}, "either points"),
+    "nothing": ({}, "either points"),
+    "empty point": ({"points": {"a": {}}}, "point a sets nothing"),
+    "same point": ({"points": {"a": {"beta": 2}, "b": {"beta": 2}}}, "b and a would be the same run, adkd+beta=2"),
+    "unknown task": ({"setting": "beta", "values": [1], "tasks": ["cla"]}, 'task of ablations.x "cla"'),
+    "unknown method": ({"method": "pdk", "setting": "beta", "values": [1]}, 'method "pdk"; did you mean "pkd"?'),
+    "student of no layers": ({"setting": "student", "values": [{"layers": [1]}]}, 'unknown key of student "layers"'),
+    "student too deep": (
+        {"setting": "student", "values": [{"from_teacher_layers": [9]}]},
+        "student.from_teacher_layers has 9; allowed are 0 to 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ABLATIONS)
+def test_a_wrong_ablation_is_refused_in_one_line(name):
+    entry, message = WRONG_ABLATIONS[name]
+    with pytest.raises(InputError) as error:
+        plan.validate(changed(ablations={"x": entry}))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_contaminated_scores_are_noted():
+    config = changed(teacher={"model": "minilm_l6"}, student={"from_teacher_layers": [1, 3, 5]}, tasks=["mnli", "stsb"])
+    (note,) = plan.build(plan.validate(config)).main["notes"]
+    assert note.endswith("scores on mnli are contaminated")
+
+
+def test_files_are_written_only_where_something_changed(tmp_path):
+    root = tmp_path / "results"
+    plan.write(plan.validate(changed()), root)
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*.json")}
+    grid = plan.write(
+        plan.validate(changed(seeds=[1, 2, 3], settings=settings(pkd={"all": {"beta": 1.0}})["settings"])), root
+    )
+    after = {path: path.stat().st_mtime_ns for path in root.rglob("*.json")}
+    fresh = {str(path.relative_to(root / "plan")) for path in after if before.get(path) != after[path]}
+    assert "data/stsb.json" not in fresh
+    assert "grid.json" in fresh
+    assert grid.main == json.loads((root / "plan/grid.json").read_text())
+    for result, spec in grid.specs.items():
+        assert json.loads((root / "plan" / f"{result}.json").read_text()) == spec
+        assert plan.result_of(root / "plan" / f"{result}.json") == root / result
+
+
+def test_a_spec_that_is_put_back_is_no_newer_than_the_result_made_by_it(tmp_path):
+    root = tmp_path / "results"
+    here, there = plan.validate(changed()), plan.validate(changed(threads=2))
+    grid = plan.write(here, root)
+    report = root / "students/pkd/stsb/seed-1/metrics.json"
+    report.parent.mkdir(parents=True)
+    report.write_text(json.dumps({"spec": grid.specs["students/pkd/stsb/seed-1"]}))
+    os.utime(report, (1e9, 1e9))
+    spec = root / "plan/students/pkd/stsb/seed-1.json"
+    plan.write(there, root)
+    assert spec.stat().st_mtime > 1e9
+    plan.write(here, root)
+    assert spec.stat().st_mtime == 1e9
+
+
+def test_reading_a_spec_of_another_stage_is_refused(tmp_path):
+    root = tmp_path / "results"
+    plan.write(plan.validate(changed()), root)
+    path = root / "plan/data/stsb.json"
+    assert plan.read_spec(path, "data")["task"] == "stsb"
+    with pytest.raises(InputError, match='stage "data"; allowed here is "student"'):
+        plan.read_spec(path, "student")
+    with pytest.raises(InputError, match="no such spec"):
+        plan.read_spec(root / "plan/data/nothing.json", "data")
+    with pytest.raises(InputError, match="is not the spec of a result"):
+        plan.read_spec(tmp_path / "elsewhere.json", "data")
+
+
+def test_planning_imports_no_torch():
+    script = (
+        "import sys; from pathlib import Path; from adkd.plan import plan; "
+        f"plan.build(plan.validate(plan.load_config([Path({str(FOLDER / 'paper.yaml')!r})]))); "
+        "assert not {'torch', 'transformers', 'datasets', 'pandas', 'optuna'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
