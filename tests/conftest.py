@@ -1,6 +1,7 @@
 """What tests of several rooms share. No test reaches a hub or the user's own cache."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,14 @@ from adkd.data.prepare import prepare
 def _own_cache(tmp_path_factory: pytest.TempPathFactory):
     os.environ["ADKD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.update(PIP_NO_INDEX="1", PIP_FIND_LINKS="")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache for one test."""
+    monkeypatch.setenv("ADKD_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 DATA_SPEC = {

@@ -1,24 +1,102 @@
-"""Errors that a user can mend: the value seen, the values allowed, the nearest match."""
+"""Errors that a user can act on. Their fields say what is wrong; this module alone puts them into words."""
 
+import json
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any, Self
+
+ABSENT: Any = object()
+"""Stands for a field that an error does not have."""
 
 
 class InputError(ValueError):
-    """Something given to the suite is wrong. The message is one line, meant for the user."""
+    """Something given to the suite is wrong. The message is one line.
+
+    * ``InputError("seeds[0]", value=1.0, allowed="an integer")``: seeds[0] must be an integer, got 1.0
+    * ``InputError("x.json is missing", remedy="make it with: adkd plan")``: x.json is missing; make it with: adkd plan
+    * ``unknown("task", "rt", TASKS)``: unknown task "rt"; did you mean "rte"? (allowed: cola, sst2, ...)
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        value: Any = ABSENT,
+        allowed: str | tuple[str, ...] | None = None,
+        nearest: str | None = None,
+        remedy: str | None = None,
+        where: tuple[str, ...] = (),
+    ):
+        """
+        Args:
+            what: the key, file or option that is wrong; with neither ``value`` nor ``allowed`` the whole problem.
+            value: what was given.
+            allowed: what can be given: words that follow "must be", or all names of a closed set.
+            nearest: the name of the closed set that was probably meant.
+            remedy: what to do, where that does not follow from ``allowed``.
+            where: what the error is found in, outermost first.
+        """
+        super().__init__(what)
+        self.what, self.value, self.allowed, self.nearest = what, value, allowed, nearest
+        self.remedy, self.where = remedy, where
+
+    def within(self, where: str) -> Self:
+        """The same error, found in something larger."""
+        return type(self)(self.what, **(self.fields | {"where": (where, *self.where)}))
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All fields but ``what``, by their names."""
+        return {name: getattr(self, name) for name in ("value", "allowed", "nearest", "remedy", "where")}
+
+    def __str__(self) -> str:
+        said = "".join(f"{outer}: " for outer in self.where) + self._problem()
+        return f"{said}; {self.remedy}" if self.remedy else said
+
+    def _problem(self) -> str:
+        if isinstance(self.allowed, tuple):
+            hint = f'; did you mean "{self.nearest}"?' if self.nearest else ""
+            given = self.value if isinstance(self.value, str) else shown(self.value)
+            return f'unknown {self.what} "{given}"{hint} (allowed: {", ".join(self.allowed)})'
+        must = f" must be {self.allowed}" if self.allowed else ""
+        got = "" if self.value is ABSENT else f", got {shown(self.value)}"
+        return f"{self.what}{must}{got}"
 
 
-def unknown(kind: str, value: object, allowed: Iterable[str]) -> InputError:
+def unknown(kind: str, value: object, allowed: Iterable[str], **fields: Any) -> InputError:
     """The error for a name that is not in a closed set, with the nearest name that is."""
-    names = [str(name) for name in allowed]
+    names = tuple(str(name) for name in allowed)
     near = get_close_matches(str(value), names, n=1, cutoff=0.5)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
-    return InputError(f'unknown {kind} "{value}"{hint} (allowed: {", ".join(names)})')
+    return InputError(kind, value=value, allowed=names, nearest=near[0] if near else None, **fields)
+
+
+def missing(what: object, command: str) -> InputError:
+    """The error for a file that a command makes."""
+    return InputError(f"{what} is missing", remedy=f"make it with: {command}")
+
+
+def shown(value: Any) -> str:
+    """A value as an error shows it; text that looks like a number says that it is text."""
+    if not isinstance(value, str):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    try:
+        number = float(value)
+    except ValueError:
+        return json.dumps(value, ensure_ascii=False)
+    # YAML 1.1 reads 1e-5 as text, and Snakemake's --config makes text of every number inside a list or a mapping.
+    exponent = f"; write {yaml_number(number)}" if "e" in value.lower() else ""
+    return f"'{value}' (text, not a number{exponent})"
+
+
+def yaml_number(number: float) -> str:
+    """A number in the form that YAML reads as one: ``1.0e-05``, not ``1e-05``."""
+    mantissa, e, exponent = repr(number).partition("e")
+    return mantissa + (".0" if e and "." not in mantissa else "") + e + exponent
 
 
 class RunError(RuntimeError):
-    """A run went wrong and left no result. The message is one line, meant for the user."""
+    """A run failed and left no result. The message is one line."""
 
 
 class Diverged(RunError):
-    """A loss or a gradient became infinite or NaN: what these settings do, and would do again."""
+    """A loss or a gradient became infinite or NaN. The same settings would diverge again."""

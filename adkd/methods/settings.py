@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from annotated_types import Ge, GroupedMetadata, Gt, Interval, Le, Lt
 from pydantic import TypeAdapter, ValidationError
 
-from adkd.base.errors import InputError, unknown
+from adkd.base.errors import InputError, shown, unknown
 
 T = TypeVar("T")
 Sections = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -90,25 +90,6 @@ def allowed(annotation: Any) -> str:
     return str(annotation)
 
 
-def seen(value: Any) -> str:
-    """A value as an error shows it; text that looks like a number says that it is text."""
-    if not isinstance(value, str):
-        return json.dumps(value, default=str)
-    try:
-        number = float(value)
-    except ValueError:
-        return f'"{value}", which is text'
-    # YAML 1.1 reads 1e-5 as text, and Snakemake's --config makes text of every number inside a list or a mapping.
-    exponent = f", write {json_number(number)}" if "e" in value.lower() else ""
-    return f"'{value}', which is text, not a number{exponent}"
-
-
-def json_number(number: float) -> str:
-    """A number in the form that YAML reads as one: ``1.0e-05``, not ``1e-05``."""
-    mantissa, e, exponent = repr(number).partition("e")
-    return mantissa + (".0" if e and "." not in mantissa else "") + e + exponent
-
-
 def check(outline: type, values: Mapping[str, Any], owner: str, also: tuple[str, ...] = ()) -> dict[str, Any]:
     """``values`` held against the fields of ``outline``: lists turned into tuples where the type says so.
 
@@ -177,4 +158,4 @@ def _value(field: Field, value: Any, owner: str) -> Any:
         pass
     if get_origin(field.type) is Literal and isinstance(value, str):
         raise unknown(f"{field.name} of {owner}", value, get_args(field.type))
-    raise InputError(f"{field.name} of {owner} is {seen(value)}; allowed is {allowed(field.type)}")
+    raise InputError(f"{field.name} of {owner} is {shown(value)}; allowed is {allowed(field.type)}")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adkd.base.errors import InputError, unknown
+from adkd.base.errors import InputError, unknown, yaml_number
 from adkd.data.tasks import TASKS
 from adkd.methods import registry, settings
 
@@ -127,4 +127,4 @@ def _text(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    return settings.json_number(value) if type(value) is float else json.dumps(value, sort_keys=True)
+    return yaml_number(value) if type(value) is float else json.dumps(value, sort_keys=True)

@@ -11,8 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from adkd.base.errors import InputError, unknown
-from adkd.methods import settings
+from adkd.base.errors import InputError, shown, unknown
 
 SCHEMA = Path(__file__).resolve().parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -81,7 +80,7 @@ def _in_words(error: ValidationError) -> InputError:
             wanted = error.validator_value
             kinds = [wanted] if isinstance(wanted, str) else wanted
             allowed = " or ".join(_WORDS[kind] for kind in kinds)
-            return InputError(f"{where} is {settings.seen(error.instance)}; allowed is {allowed}")
+            return InputError(f"{where} is {shown(error.instance)}; allowed is {allowed}")
     words = {
         "minimum": "at least",
         "maximum": "at most",
@@ -89,7 +88,7 @@ def _in_words(error: ValidationError) -> InputError:
         "minItems": "a length of at least",
     }
     limit = f"{words.get(error.validator, error.validator)} {error.validator_value}"
-    return InputError(f"{where} is {settings.seen(error.instance)}; allowed is {limit}")
+    return InputError(f"{where} is {shown(error.instance)}; allowed is {limit}")
 
 
 def _list(error: ValidationError) -> str:

@@ -12,7 +12,7 @@ from dataclasses import fields
 from itertools import product
 from typing import Annotated, Any, get_args, get_origin
 
-from adkd.base.errors import InputError, unknown
+from adkd.base.errors import InputError, shown, unknown
 from adkd.methods import registry, settings
 
 Entry = dict[str, Any]
@@ -98,7 +98,7 @@ def grid_point(space: Space, number: int, seed: int) -> dict[str, Any]:
 def _entry(where: str, method: str, key: str, entry: Any) -> Entry:
     annotation = _annotation(where, method, key)
     if not isinstance(entry, Mapping):
-        raise InputError(f"{key} in {where} is {settings.seen(entry)}; allowed is {{low, high, log}} or {{choices}}")
+        raise InputError(f"{key} in {where} is {shown(entry)}; allowed is {{low, high, log}} or {{choices}}")
     for part in entry:
         if part not in ("low", "high", "log", "choices"):
             raise unknown(f"key of {key} in {where}", part, ["low", "high", "log", "choices"])
@@ -119,15 +119,15 @@ def _annotation(where: str, method: str, key: str) -> Any:
 
 def _choices(where: str, method: str, key: str, choices: Any) -> list[Any]:
     if not isinstance(choices, Sequence) or isinstance(choices, str) or not choices:
-        raise InputError(f"choices of {key} in {where} is {settings.seen(choices)}; allowed is a list of at least one")
+        raise InputError(f"choices of {key} in {where} is {shown(choices)}; allowed is a list of at least one")
     for value in choices:
         if not isinstance(value, bool | int | float | str | None):
             raise InputError(
-                f"choices of {key} in {where} has {settings.seen(value)}; allowed are numbers, text, true, false, null"
+                f"choices of {key} in {where} has {shown(value)}; allowed are numbers, text, true, false, null"
             )
         _check(where, method, key, value)
     if len(set(map(repr, choices))) < len(choices):
-        raise InputError(f"choices of {key} in {where} is {settings.seen(list(choices))}; allowed is each once")
+        raise InputError(f"choices of {key} in {where} is {shown(list(choices))}; allowed is each once")
     return list(choices)
 
 
@@ -140,7 +140,7 @@ def _range(where: str, method: str, key: str, entry: Mapping[str, Any], kind: ty
     for value in (low, high):
         _check(where, method, key, value)
     if not isinstance(log, bool):
-        raise InputError(f"log of {key} in {where} is {settings.seen(log)}; allowed is true or false")
+        raise InputError(f"log of {key} in {where} is {shown(log)}; allowed is true or false")
     if not low < high:
         raise InputError(f"{key} in {where} is an empty range: low {low} is not below high {high}")
     if log and low <= 0:

@@ -6,10 +6,9 @@ from typing import Any
 
 import yaml
 
-from adkd.base.errors import InputError
+from adkd.base.errors import InputError, yaml_number
 from adkd.base.files import read_json
 from adkd.base.stale import difference
-from adkd.methods.settings import json_number
 from adkd.plan import config as configs
 from adkd.plan.config import Config
 from adkd.plan.specs import as_written
@@ -83,6 +82,6 @@ def text(method: str, task: str, values: Mapping[str, object], about: Sequence[s
     lines = [f"# {line}" for line in about]
     lines += ["settings:", f"  {method}:", f"    {task}:"]
     for key, value in values.items():
-        shown = json_number(value) if type(value) is float else yaml.safe_dump(value).removesuffix("\n...\n").strip()
+        shown = yaml_number(value) if type(value) is float else yaml.safe_dump(value).removesuffix("\n...\n").strip()
         lines.append(f"      {key}: {shown}")
     return "\n".join(lines) + "\n"
