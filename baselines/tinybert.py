@@ -1,6 +1,6 @@
 """TinyBERT, task-specific distillation without data augmentation (Jiao et al. 2020, arXiv:1909.10351).
 
-Two stages: first the teacher's intermediate states, ``sum_i MSE(A_S^i, A_T^g(i)) + sum_i MSE(W h_S^i, h_T^g(i))``
+Two phases: first the teacher's intermediate states, ``sum_i MSE(A_S^i, A_T^g(i)) + sum_i MSE(W h_S^i, h_T^g(i))``
 with g(i) = i N / M, attention scores before the softmax, the embedding output as layer 0 and one shared projection W;
 then its answers, soft cross-entropy at T = 1 without gold labels (squared error for regression).
 
@@ -17,7 +17,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from adkd.methods import contract
-from adkd.methods.contract import Batch, LossTerms, Pass, Stage
+from adkd.methods.contract import Batch, LossTerms, Pass, Phase
 from adkd.methods.losses import soft_loss
 from adkd.methods.method_config import MethodConfig, Shape
 
@@ -28,9 +28,9 @@ PREDICTION = frozenset({"logits"})
 @dataclass(frozen=True)
 class Config(MethodConfig):
     intermediate_epochs: Annotated[int, Ge(1)] = 10
-    """Epochs of the first stage; the run's ``epochs`` are those of the second."""
+    """Epochs of the first phase; the run's ``epochs`` are those of the second."""
     intermediate_learning_rate: Annotated[float, Gt(0)] = 5e-5
-    """Learning rate of the first stage, constant as in the released code."""
+    """Learning rate of the first phase, constant as in the released code."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"embeddings", "hidden", "attentions", "logits"})
 
@@ -53,7 +53,7 @@ GRID = {
     "epochs": {"choices": [3]},
     "batch_size": {"choices": [16, 32]},
 }
-"""The paper's for the second stage; of the first, whose epochs it sets task by task, the two usual ones."""
+"""The paper's for the second phase; of the first, whose epochs it sets task by task, the two usual ones."""
 
 
 class Method(contract.Method):
@@ -63,7 +63,7 @@ class Method(contract.Method):
         super().__init__(config, setup)
         self.projection = nn.Linear(setup.student.hidden, setup.teacher.hidden)
 
-    def stages(self) -> list[Stage]:
+    def phases(self) -> list[Phase]:
         own = {
             "epochs": self.config.intermediate_epochs,
             "learning_rate": self.config.intermediate_learning_rate,
@@ -71,12 +71,12 @@ class Method(contract.Method):
             "warmup": 0.0,
         }
         return [
-            Stage("intermediate", self.intermediate_loss, INTERMEDIATE, own, selects=False),
-            Stage("prediction", self.loss, PREDICTION, {}),
+            Phase("intermediate", self.intermediate_loss, INTERMEDIATE, own, selects=False),
+            Phase("prediction", self.loss, PREDICTION, {}),
         ]
 
     def intermediate_loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
-        """The first stage: states and attention scores of every student layer against its partner's."""
+        """The first phase: states and attention scores of every student layer against its partner's."""
         every = self.setup.teacher.layers // self.setup.student.layers
         tokens = batch.mask.bool()
         pairs = tokens[:, None, :, None] & tokens[:, None, None, :]  # [B, 1, L, L]

@@ -77,7 +77,7 @@ def teacher_share(small: Mapping[str, Any], task: str, overhead: float) -> float
     trained = small[f"{task}, baselines"] | {"adkd": measured["adkd"]}
     evaluate = rows["validation"] * measured["evaluate"]["seconds_per_row"]
     pass_of_all = sum(rows["train"] * of["seconds_per_row"] + evaluate for of in trained.values())
-    jobs = len({name.partition("/")[0] for name in trained})  # both stages of a method are one job
+    jobs = len({name.partition("/")[0] for name in trained})  # all phases of a method are one job
     students = GRID_SEEDS * (jobs * overhead + student_epochs * pass_of_all)
     return teacher / (teacher + students)
 

@@ -53,13 +53,13 @@ def growth(threads: int) -> dict[str, Any]:
 
 
 def variants() -> list[str]:
-    """Every method of the suite; METHOD/STAGE for each stage of one with several."""
+    """Every method of the suite; METHOD/PHASE for each phase of one with several."""
     from adkd.methods.contract import Setup
 
     found = []
     for name in registry.names():
-        stages = registry.load(name)(registry.configure(name, {}), Setup(2, False, **SMALL)).stages()
-        found += [name] if len(stages) == 1 else [f"{name}/{stage.name}" for stage in stages]
+        phases = registry.load(name)(registry.configure(name, {}), Setup(2, False, **SMALL)).phases()
+        found += [name] if len(phases) == 1 else [f"{name}/{phase.name}" for phase in phases]
     return found
 
 

@@ -39,7 +39,7 @@ class Case:
     """One thing to time."""
 
     variant: str
-    """A method, or METHOD/STAGE where it has several; ``reference``, the published way of AD-KD; ``teacher``, a step of
+    """A method, or METHOD/PHASE where it has several; ``reference``, the published way of AD-KD; ``teacher``, a step of
     its fine-tuning; ``signals``; ``evaluate`` and ``reference_evaluate``, a student's pass over dev examples."""
     task: str
     """Where lengths and the number of classes come from: a key of ``lengths.PERCENTILES``."""
@@ -111,20 +111,20 @@ def _step(case: Case, examples: Examples) -> Callable[[Tensor], object]:
     setup = Setup(about.outputs, about.regression, case.teacher, case.student)
     if case.variant == "teacher":
         return _training(case, examples, FineTuning(MethodConfig(), replace(setup, student=case.teacher)), None)
-    name, _, stage = case.variant.partition("/")
+    name, _, phase = case.variant.partition("/")
     kind = registry.load(name)
     method = kind(registry.configure(name, dict(case.settings)), setup)
-    return _training(case, examples, method, stage or None)
+    return _training(case, examples, method, phase or None)
 
 
-def _training(case: Case, examples: Examples, method: nn.Module, stage_name: str | None) -> Callable[[Tensor], object]:
+def _training(case: Case, examples: Examples, method: nn.Module, phase_name: str | None) -> Callable[[Tensor], object]:
     setup = method.setup
     attention = kernels.TWICE_DIFFERENTIABLE if method.second_order else kernels.FUSED
     device = torch.device(case.device)
     student = classifier(setup.student, setup.outputs, attention).to(device)
     method.to(device)
-    stage = next(stage for stage in method.stages() if stage_name in (None, stage.name))
-    live = stage.needs - STORED
+    phase = next(phase for phase in method.phases() if phase_name in (None, phase.name))
+    live = phase.needs - STORED
     teacher = frozen(classifier(setup.teacher, setup.outputs, kernels.FUSED)).to(device) if live else None
     training = Training(batch_size=case.batch_size, learning_rate=LEARNING_RATE)
     run = Fit(
@@ -139,7 +139,7 @@ def _training(case: Case, examples: Examples, method: nn.Module, stage_name: str
     )
     descent = Descent(student, method, training, steps=10**6)
     student.train()
-    return lambda rows: fit_epoch(student, method, stage, run, descent, [rows], 0.0, "bench")
+    return lambda rows: fit_epoch(student, method, phase, run, descent, [rows], 0.0, "bench")
 
 
 def _published(case: Case, examples: Examples, outputs: int) -> Callable[[Tensor], object]:

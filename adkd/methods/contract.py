@@ -64,17 +64,17 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One stage of training. A method with more than one stage goes through the same loop once for each."""
+class Phase:
+    """One phase of training. A method with more than one phase goes through the same loop once for each."""
 
     name: str
     loss: Callable[[Pass, Pass, Batch, float], LossTerms]
     needs: frozenset[str]
-    """Outputs that this stage reads: see ``adkd.methods.method_config.OUTPUTS``."""
+    """Outputs that this phase reads: see ``adkd.methods.method_config.OUTPUTS``."""
     training: dict[str, object]
-    """Training settings that this stage has of its own; the run's settings hold for the others."""
+    """Training settings that this phase has of its own; the run's settings hold for the others."""
     selects: bool = True
-    """Whether the best epoch of this stage is kept; otherwise its last one goes on into the next stage."""
+    """Whether the best epoch of this phase is kept; otherwise its last one goes on into the next phase."""
 
 
 class Method(nn.Module):
@@ -109,6 +109,6 @@ class Method(nn.Module):
         """
         raise NotImplementedError
 
-    def stages(self) -> list[Stage]:
-        """The stages of training, in order; one unless a method says otherwise."""
-        return [Stage("train", self.loss, self.config.needs, {})]
+    def phases(self) -> list[Phase]:
+        """The phases of training, in order; one unless a method says otherwise."""
+        return [Phase("train", self.loss, self.config.needs, {})]

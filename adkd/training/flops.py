@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from adkd.data.batches import Batch, Examples, shuffled
-from adkd.methods.contract import Method, Stage
+from adkd.methods.contract import Method, Phase
 from adkd.models import kernels
 from adkd.training.loop import Fit, batch_order, batch_terms
 from adkd.training.signals import Teacher
@@ -43,19 +43,19 @@ def counted(call: Callable[[], object]) -> int:
 
 
 def training_flops(model: nn.Module, method: Method, run: Fit) -> int:
-    """Operations of all steps of all stages of a run. Works on copies: the run itself is not touched."""
+    """Operations of all steps of all phases of a run. Works on copies: the run itself is not touched."""
     model, method = copy.deepcopy(model).train(), copy.deepcopy(method).train()
     live = copy.deepcopy(run.teacher.live)
     for network in filter(None, (model, live)):
         network.set_attn_implementation(kernels.TWICE_DIFFERENTIABLE)
     run = replace(run, teacher=Teacher(run.teacher.stored, live))
     with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
-        return sum(_stage(model, method, stage, run) for stage in method.stages())
+        return sum(_phase(model, method, phase, run) for phase in method.phases())
 
 
-def _stage(model: nn.Module, method: Method, stage: Stage, run: Fit) -> int:
-    counts = [step_flops(model, method, stage, run, length) for length in LENGTHS]
-    return sum(steps * rows * _at(length, counts) // ROWS for (rows, length), steps in batches(stage, run).items())
+def _phase(model: nn.Module, method: Method, phase: Phase, run: Fit) -> int:
+    counts = [step_flops(model, method, phase, run, length) for length in LENGTHS]
+    return sum(steps * rows * _at(length, counts) // ROWS for (rows, length), steps in batches(phase, run).items())
 
 
 def _at(length: int, counts: list[int]) -> int:
@@ -65,11 +65,11 @@ def _at(length: int, counts: list[int]) -> int:
     return first + x * (second - first) + x * (x - 1) // 2 * (third - 2 * second + first)
 
 
-def step_flops(model: nn.Module, method: Method, stage: Stage, run: Fit, length: int, rows: int = ROWS) -> int:
+def step_flops(model: nn.Module, method: Method, phase: Phase, run: Fit, length: int, rows: int = ROWS) -> int:
     """Operations of one step, forward and back, on ``rows`` examples of ``length`` tokens; leaves no gradient."""
 
     def step() -> None:
-        terms = batch_terms(model, method, stage, run, _batch(run.examples, rows, length), 0.0)
+        terms = batch_terms(model, method, phase, run, _batch(run.examples, rows, length), 0.0)
         sum(weight * value for weight, value in terms.values()).backward()
 
     flops = counted(step)
@@ -78,9 +78,9 @@ def step_flops(model: nn.Module, method: Method, stage: Stage, run: Fit, length:
     return flops
 
 
-def batches(stage: Stage, run: Fit) -> Counter[tuple[int, int]]:
-    """(examples, padded length) of a batch -> how many such batches a stage goes through."""
-    training = replace(run.training, **stage.training)
+def batches(phase: Phase, run: Fit) -> Counter[tuple[int, int]]:
+    """(examples, padded length) of a batch -> how many such batches a phase goes through."""
+    training = replace(run.training, **phase.training)
     order = batch_order(run)
     return Counter(
         (len(rows), int(run.examples.lengths[rows].max()))

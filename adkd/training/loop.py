@@ -15,7 +15,7 @@ from adkd.base.errors import Diverged
 from adkd.base.progress import track
 from adkd.base.seeds import derived
 from adkd.data.batches import Batch, Examples, shuffled
-from adkd.methods.contract import LossTerms, Method, Stage
+from adkd.methods.contract import LossTerms, Method, Phase
 from adkd.methods.settings import Training
 from adkd.models.passes import forward
 from adkd.training.runtime import tensor_cores
@@ -32,7 +32,7 @@ class Fit:
     teacher: Teacher
     training: Training
     score: Callable[[nn.Module], float]
-    """Higher is better; called after every epoch of a stage that selects, with the model in eval mode."""
+    """Higher is better; called after every epoch of a phase that selects, with the model in eval mode."""
     keep_best: bool
     """Keep the epoch of the best score; otherwise the last."""
     task: str
@@ -41,26 +41,26 @@ class Fit:
 
 
 def fit(model: nn.Module, method: Method, run: Fit) -> list[dict[str, Any]]:
-    """Train ``model`` in place, through every stage of the method, and leave it at the selected epoch.
+    """Train ``model`` in place, through every phase of the method, and leave it at the selected epoch.
 
     Returns:
-        One record per epoch: stage, epoch (from 1), seconds, the mean of every unweighted loss term, the score (None in
-        a stage that does not select), and whether this epoch is the one kept.
+        One record per epoch: phase, epoch (from 1), seconds, the mean of every unweighted loss term, the score (None in
+        a phase that does not select), and whether this epoch is the one kept.
 
     Raises:
-        Diverged: a loss term or the gradient is not a finite number; names stage, epoch, step and term.
+        Diverged: a loss term or the gradient is not a finite number; names phase, epoch, step and term.
     """
     model.to(run.device)
     method.to(run.device)
     history: list[dict[str, Any]] = []
-    for stage in method.stages():
-        history += fit_stage(model, method, stage, run)
+    for phase in method.phases():
+        history += fit_phase(model, method, phase, run)
     return history
 
 
-def fit_stage(model: nn.Module, method: Method, stage: Stage, run: Fit) -> list[dict[str, Any]]:
-    """One stage: optimizer and schedule of its own, the same order of batches in every stage."""
-    training = replace(run.training, **stage.training)
+def fit_phase(model: nn.Module, method: Method, phase: Phase, run: Fit) -> list[dict[str, Any]]:
+    """One phase: optimizer and schedule of its own, the same order of batches in every phase."""
+    training = replace(run.training, **phase.training)
     order = batch_order(run)
     descent = Descent(model, method, training, steps=training.epochs * -(-len(run.examples) // training.batch_size))
     records: list[dict[str, Any]] = []
@@ -69,27 +69,27 @@ def fit_stage(model: nn.Module, method: Method, stage: Stage, run: Fit) -> list[
         began = time.perf_counter()
         batches = shuffled(run.examples.lengths, training.batch_size, order)
         progress = epoch / max(1, training.epochs - 1)
-        label = f"{stage.name} {epoch + 1}/{training.epochs}"
+        label = f"{phase.name} {epoch + 1}/{training.epochs}"
         model.train()
-        terms = fit_epoch(model, method, stage, run, descent, track(batches, label), progress, f"epoch {epoch + 1}")
-        score = run.score(model.eval()) if stage.selects else None
-        if stage.selects and run.keep_best and (not records or score > max(r["score"] for r in records)):
+        terms = fit_epoch(model, method, phase, run, descent, track(batches, label), progress, f"epoch {epoch + 1}")
+        score = run.score(model.eval()) if phase.selects else None
+        if phase.selects and run.keep_best and (not records or score > max(r["score"] for r in records)):
             best = {name: value.to("cpu", copy=True) for name, value in model.state_dict().items()}
         seconds = time.perf_counter() - began
-        records.append({"stage": stage.name, "epoch": epoch + 1, "terms": terms, "score": score, "seconds": seconds})
+        records.append({"phase": phase.name, "epoch": epoch + 1, "terms": terms, "score": score, "seconds": seconds})
         shown = ", ".join(f"{name} {value:.4f}" for name, value in terms.items())
         log.info("%s: %s%s; %.1f s", label, shown, "" if score is None else f"; score {score:.4f}", seconds)
     kept = records[-1]
     if best:
         model.load_state_dict(best)
         kept = max(records, key=lambda r: r["score"])  # the first of equal ones, as above
-    return [record | {"kept": stage.selects and record is kept} for record in records]
+    return [record | {"kept": phase.selects and record is kept} for record in records]
 
 
 def fit_epoch(
     model: nn.Module,
     method: Method,
-    stage: Stage,
+    phase: Phase,
     run: Fit,
     descent: "Descent",
     batches: Iterable[Tensor],
@@ -100,9 +100,9 @@ def fit_epoch(
     sums: dict[str, Tensor] = {}
     for step, rows in enumerate(batches, start=1):
         with tensor_cores(run.device):
-            terms = loss_terms(model, method, stage, run, rows, progress)
+            terms = loss_terms(model, method, phase, run, rows, progress)
             total = sum(weight * value for weight, value in terms.values())
-            where = f"stage {stage.name}, {name}, step {step}"
+            where = f"phase {phase.name}, {name}, step {step}"
             check_finite(total, terms, where)
             descent.step(total, where)
         for term, (_, value) in terms.items():
@@ -140,20 +140,20 @@ class Descent:
         self.schedule.step()
 
 
-def loss_terms(model: nn.Module, method: Method, stage: Stage, run: Fit, rows: Tensor, progress: float) -> LossTerms:
+def loss_terms(model: nn.Module, method: Method, phase: Phase, run: Fit, rows: Tensor, progress: float) -> LossTerms:
     """The method's loss terms for these rows of the train set."""
-    return batch_terms(model, method, stage, run, run.examples.batch(rows), progress)
+    return batch_terms(model, method, phase, run, run.examples.batch(rows), progress)
 
 
-def batch_terms(model: nn.Module, method: Method, stage: Stage, run: Fit, batch: Batch, progress: float) -> LossTerms:
+def batch_terms(model: nn.Module, method: Method, phase: Phase, run: Fit, batch: Batch, progress: float) -> LossTerms:
     """The method's loss terms for a batch of the train set."""
-    teacher = run.teacher.outputs(batch, stage.needs, run.device)
+    teacher = run.teacher.outputs(batch, phase.needs, run.device)
     batch = batch.to(run.device)
     # A gradient of a gradient underflows in bfloat16: second-order methods stay in float32.
     mixed = run.device.type == "cuda" and not method.second_order
     with torch.autocast(run.device.type, torch.bfloat16, enabled=mixed):
-        student = forward(model, batch, stage.needs, method.depth)
-    return stage.loss(student.float() if mixed else student, teacher, batch, progress)
+        student = forward(model, batch, phase.needs, method.depth)
+    return phase.loss(student.float() if mixed else student, teacher, batch, progress)
 
 
 def check_finite(total: Tensor, terms: LossTerms, where: str) -> None:

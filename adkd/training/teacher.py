@@ -11,7 +11,7 @@ from adkd.data.batches import Batch, Examples
 from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
 from adkd.methods import contract
-from adkd.methods.contract import LossTerms, Pass, Setup, Stage
+from adkd.methods.contract import LossTerms, Pass, Phase, Setup
 from adkd.methods.losses import task_loss
 from adkd.methods.method_config import MethodConfig
 from adkd.models.encoder import new_classifier, shape
@@ -23,8 +23,8 @@ from adkd.training.signals import Teacher
 class FineTuning(contract.Method):
     """Nobody teaches a teacher: the loss against the gold labels."""
 
-    def stages(self) -> list[Stage]:
-        return [Stage("train", self.loss, frozenset(), {})]
+    def phases(self) -> list[Phase]:
+        return [Phase("train", self.loss, frozenset(), {})]
 
     def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
         return {"task": (1.0, task_loss(student.logits, batch.labels, regression=self.setup.regression))}

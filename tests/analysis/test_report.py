@@ -37,12 +37,12 @@ MEASURES = ("rank_correlation", "top_k_overlap", "top_k_overlap_chance", "agreem
 
 
 def recorded(results: Path, rng: np.random.Generator, **more: object) -> None:
-    """Complete every ``metrics.json`` with what a training run records: two stages, the first without a score."""
+    """Complete every ``metrics.json`` with what a training run records: two phases, the first without a score."""
     for path in sorted(results.glob("*/**/metrics.json")):
         value = read_json(path)
         steps = [("warm", 1), ("train", 1), ("train", 2), ("train", 3)]
         history = [
-            {"stage": s, "epoch": e, "score": None if s == "warm" else rng.random(), "terms": {"kd": rng.random()}}
+            {"phase": s, "epoch": e, "score": None if s == "warm" else rng.random(), "terms": {"kd": rng.random()}}
             for s, e in steps
         ]
         kept = int(rng.integers(1, len(steps)))
@@ -229,7 +229,7 @@ def test_curves_hold_every_epoch_of_every_run(results):
     for run in read_grid(found / "plan/grid.json").runs:
         one, history = curves[run.task][run.method], read_json(run.result / "metrics.json")["history"]
         which = one["seeds"].index(run.seed)
-        assert one["steps"] == [[record["stage"], record["epoch"]] for record in history]
+        assert one["steps"] == [[record["phase"], record["epoch"]] for record in history]
         assert one["score"][which][0] is None
         assert one["score"][which][1:] == pytest.approx([record["score"] for record in history[1:]], rel=1e-4)
         assert one["terms"]["kd"][which] == pytest.approx([record["terms"]["kd"] for record in history], rel=1e-4)

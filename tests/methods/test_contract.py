@@ -44,9 +44,9 @@ def teacher_pass(teacher, examples, config, needs):
     return Pass(**{"logits": None, **found})
 
 
-def stage_terms(method, stage, student, teacher, examples, progress=0.5):
-    theirs = teacher_pass(teacher, examples, method.config, stage.needs)
-    return stage.loss(forward(student, examples, stage.needs, method.depth), theirs, examples, progress)
+def phase_terms(method, phase, student, teacher, examples, progress=0.5):
+    theirs = teacher_pass(teacher, examples, method.config, phase.needs)
+    return phase.loss(forward(student, examples, phase.needs, method.depth), theirs, examples, progress)
 
 
 @pytest.fixture(params=registry.names())
@@ -56,28 +56,28 @@ def name(request):
 
 @pytest.mark.parametrize("mode", ["eval", "train"])
 @pytest.mark.parametrize("outputs", OUTPUT_COUNTS.values(), ids=OUTPUT_COUNTS)
-def test_every_stage_gives_finite_scalars_that_reach_the_student(name, outputs, mode):
+def test_every_phase_gives_finite_scalars_that_reach_the_student(name, outputs, mode):
     method, student, teacher = build(name, outputs)
     student.train(mode == "train")
-    for stage in method.stages():
+    for phase in method.phases():
         student.zero_grad()
-        terms = stage_terms(method, stage, student, teacher, batch(outputs))
-        assert terms, f"stage {stage.name} has no loss term"
+        terms = phase_terms(method, phase, student, teacher, batch(outputs))
+        assert terms, f"phase {phase.name} has no loss term"
         for term, (weight, value) in terms.items():
             assert value.shape == (), f"{term} has shape {tuple(value.shape)}; a scalar is needed"
             assert value.isfinite(), f"{term} = {value}"
             assert weight >= 0, f"{term} has weight {weight}"
         sum(weight * value for weight, value in terms.values()).backward()
         reached = sum(p.grad is not None and bool(p.grad.any()) for p in student.bert.encoder.parameters())
-        assert reached > 0, f"stage {stage.name} leaves the student's encoder without a gradient"
+        assert reached > 0, f"phase {phase.name} leaves the student's encoder without a gradient"
         assert all(p.grad is None for p in teacher.parameters())
 
 
 @pytest.mark.parametrize("outputs", OUTPUT_COUNTS.values(), ids=OUTPUT_COUNTS)
 def test_padding_does_not_change_the_loss(name, outputs):
     method, student, teacher = build(name, outputs)
-    for stage in method.stages():
-        tight, padded = (stage_terms(method, stage, student, teacher, batch(outputs, extra=e)) for e in (0, 6))
+    for phase in method.phases():
+        tight, padded = (phase_terms(method, phase, student, teacher, batch(outputs, extra=e)) for e in (0, 6))
         for term, (_, value) in tight.items():
             torch.testing.assert_close(padded[term][1], value, msg=lambda m, t=term: f"{t}: {m}")
 
@@ -93,22 +93,22 @@ def test_a_student_that_is_its_teacher_has_nothing_left_to_imitate(name):
             torch.nn.init.eye_(module.weight)
             torch.nn.init.zeros_(module.bias)
     teacher, student = frozen(classifier(TEACHER, 3)), classifier(TEACHER, 3)
-    for stage in method.stages():
-        terms = stage_terms(method, stage, student, teacher, batch(3), progress=1.0)
+    for phase in method.phases():
+        terms = phase_terms(method, phase, student, teacher, batch(3), progress=1.0)
         rest = sum(weight * value for term, (weight, value) in terms.items() if term != "task")
         if isinstance(rest, int):
             continue
         student.zero_grad()
         rest.backward()
         gradients = [p.grad.abs().max() for p in student.parameters() if p.grad is not None]
-        assert max(gradients) < 1e-9, f"stage {stage.name} moves a student that equals its teacher"
+        assert max(gradients) < 1e-9, f"phase {phase.name} moves a student that equals its teacher"
 
 
 def test_needs_are_declared_before_any_tensor_exists(name):
     method, _, _ = build(name, 2)
     needs = method.config.needs
     assert needs <= OUTPUTS, f"{needs - OUTPUTS} are no outputs of a model"
-    assert frozenset().union(*(stage.needs for stage in method.stages())) == needs
+    assert frozenset().union(*(phase.needs for phase in method.phases())) == needs
     assert ("token_maps" in needs) == (method.config.token_map is not None)
     assert registry.outline(name)().needs == needs, "listing and loading the method disagree"
 

@@ -24,9 +24,9 @@ class Plain(Method):
         super().__init__(MethodConfig(), setup)
         self.step = 0
 
-    def stages(self):
-        (stage,) = super().stages()
-        return [type(stage)("train", self.loss, frozenset(), {})]
+    def phases(self):
+        (phase,) = super().phases()
+        return [type(phase)("train", self.loss, frozenset(), {})]
 
     def loss(self, student, teacher, batch, progress):
         self.step += 1
@@ -66,7 +66,7 @@ def test_terms_are_logged_without_their_weight(data):
 
 
 def test_a_term_that_is_not_a_number_stops_the_run_and_is_named(data):
-    with pytest.raises(RunError, match=r"stage train, epoch 2, step 3: extra = nan"):
+    with pytest.raises(RunError, match=r"phase train, epoch 2, step 3: extra = nan"):
         run(data, [0.1, 0.2], keep_best=True, bad_step=8)  # 70 rows in batches of 16 are 5 steps an epoch
 
 

@@ -68,8 +68,8 @@ def test_every_epoch_logs_the_terms_of_its_stage(grid):
         if result["spec"].get("method") == "adkd":
             assert set(result["history"][0]["terms"]) == {"task", "kd", "attribution"}
         if result["spec"].get("method") == "tinybert":
-            assert {r["stage"] for r in result["history"]} == {"intermediate", "prediction"}
-            assert result["selection"]["stage"] == "prediction"
+            assert {r["phase"] for r in result["history"]} == {"intermediate", "prediction"}
+            assert result["selection"]["phase"] == "prediction"
 
 
 def test_two_at_a_time_and_never_two_on_one_gpu(grid):

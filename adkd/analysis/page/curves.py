@@ -12,8 +12,8 @@ Metrics = Mapping[Run, Mapping[str, Any]]
 def curves(grid: Grid, metrics: Metrics) -> dict[str, dict[str, Any]]:
     """Task -> method -> its curves, in the order of the grid.
 
-    A method's curves are ``steps`` (stage and epoch, through all stages), ``seeds``, and one list per seed, as long as
-    the steps: ``score`` (fraction; null in a stage without one), ``terms`` by name (unweighted; null where the stage
+    A method's curves are ``steps`` (phase and epoch, through all phases), ``seeds``, and one list per seed, as long as
+    the steps: ``score`` (fraction; null in a phase without one), ``terms`` by name (unweighted; null where the phase
     has no such term) and ``kept``, the index of the selected step.
     """
     found: dict[str, dict[str, Any]] = {name: {} for name in grid.tasks}
@@ -21,7 +21,7 @@ def curves(grid: Grid, metrics: Metrics) -> dict[str, dict[str, Any]]:
         history = metrics[run]["history"]
         one = found[run.task].setdefault(run.method, {"steps": [], "seeds": [], "score": [], "terms": {}, "kept": []})
         if len(history) > len(one["steps"]):
-            one["steps"] = [[record["stage"], record["epoch"]] for record in history]
+            one["steps"] = [[record["phase"], record["epoch"]] for record in history]
         one["seeds"].append(run.seed)
         one["score"].append([_short(record["score"]) for record in history])
         for name in sorted({name for record in history for name in record["terms"]}):

@@ -127,10 +127,10 @@ function drawCurves() {
   for (let step = 0; step < steps; step += every) picture.append(drawn("text", { x: x(step), y: height - room.bottom + 18, "text-anchor": "middle" }, step + 1));
   picture.append(drawn("text", { x: (room.left + width - room.right) / 2, y: height - 4, "text-anchor": "middle" }, "epoch"));
   if (single) {
-    lines[0].curves.steps.forEach(([stage], step, all) => {
-      if (step && stage === all[step - 1][0]) return;
-      if (step) picture.append(drawn("line", { class: "stage", x1: x(step - 0.5), x2: x(step - 0.5), y1: room.top, y2: height - room.bottom }));
-      if (all.some(([other]) => other !== stage)) picture.append(drawn("text", { x: step ? x(step - 0.5) + 4 : x(0) + 4, y: room.top }, stage));
+    lines[0].curves.steps.forEach(([phase], step, all) => {
+      if (step && phase === all[step - 1][0]) return;
+      if (step) picture.append(drawn("line", { class: "phase", x1: x(step - 0.5), x2: x(step - 0.5), y1: room.top, y2: height - room.bottom }));
+      if (all.some(([other]) => other !== phase)) picture.append(drawn("text", { x: step ? x(step - 0.5) + 4 : x(0) + 4, y: room.top }, phase));
     });
   }
   const ends = [];
