@@ -1,1 +1,1 @@
-"""What every room stands on: errors, files, devices, seeds. Knows nothing of the suite and imports no torch."""
+"""The foundation of every room: errors, files, devices, seeds. Depends on no other room and imports no torch."""

@@ -1,11 +1,10 @@
-"""One GPU for every training job: jobs on one machine lease GPUs from each other. Imports no torch.
+"""One GPU for every training job: the jobs of one machine lease GPUs from each other. Imports no torch.
 
-A lease is an exclusive ``flock`` on a file named after the GPU, with one such file for every job that may share it.
-The kernel drops the lock when the process ends, however it ends, so there is nothing to clean up after a crash. It
-holds across several Snakemake runs of one user as well.
+A lease is an exclusive lock on a file named after the GPU, with one such file for every job that may share the GPU.
+The kernel drops the lock when the process ends, however it ends, so a crash leaves nothing to clean up. Leases also
+hold between several Snakemake runs of one user.
 """
 
-import fcntl
 import logging
 import os
 import re
@@ -13,54 +12,58 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adkd.base.errors import InputError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 log = logging.getLogger(__name__)
 
 JOBS_PER_GPU = "ADKD_JOBS_PER_GPU"
-"""The environment variable that carries ``jobs_per_gpu`` from the config to the jobs: it is no part of a spec, as no
-result depends on it."""
+"""The environment variable that carries ``jobs_per_gpu`` from the config to the jobs. It is not part of a spec, because
+no result depends on it."""
 WAIT = 0.2
-"""Seconds between two looks for a free GPU."""
+"""Seconds between two attempts to lease a GPU."""
 
 
 def jobs_per_gpu() -> int:
-    """How many jobs may share a GPU, from the environment: the Snakefile sets it from the config's ``jobs_per_gpu``.
+    """How many jobs may share a GPU: the Snakefile passes the config's ``jobs_per_gpu`` through the environment.
 
     Raises:
-        InputError: it is not a whole number from 1 on.
+        InputError: the value is not an integer of at least 1.
     """
     value = os.environ.get(JOBS_PER_GPU, "1")
     if not (value.isascii() and value.isdigit() and int(value)):
-        raise InputError(f"{JOBS_PER_GPU} is {value!r}; allowed is a whole number from 1 on")
+        raise InputError(f"{JOBS_PER_GPU}={value}", allowed="an integer of at least 1")
     return int(value)
 
 
 def visible() -> list[str]:
-    """The GPUs that this process may use, by the names ``CUDA_VISIBLE_DEVICES`` has for them."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        names = [name.strip() for name in named.split(",")]
-        # CUDA sees none of those from the first invalid name on; "-1" and "" are the usual ways to hide them all.
+    """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    variable = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if variable is not None:
+        names = [name.strip() for name in variable.split(",")]
+        # CUDA ignores everything from the first invalid name on; "-1" and "" are the usual ways to hide all GPUs.
         stop = next((i for i, name in enumerate(names) if name in ("", "-1", "NoDevFiles")), len(names))
         return list(dict.fromkeys(names[:stop]))
     query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     try:
-        found = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True)
+        listing = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    return found.stdout.split()
+    return listing.stdout.split()
 
 
 @contextmanager
 def lease(device: str) -> Iterator[str | None]:
-    """Hold one GPU for the length of a block, as the only one that CUDA sees there. Enter it before importing torch.
+    """Hold one GPU for the length of a block, and hide all others from CUDA. Enter the block before importing torch.
 
-    Waits until a GPU is free, or has fewer jobs than may share it. Does nothing for device ``cpu``, on a machine
-    without GPUs, and in a Slurm job, which has been given its GPU already.
+    Waits until a GPU is free or has fewer jobs than may share it. Does nothing for device ``cpu``, on a machine
+    without GPUs, and in a Slurm job, to which Slurm has assigned a GPU already.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -72,10 +75,10 @@ def lease(device: str) -> Iterator[str | None]:
     if not gpus:
         yield None
         return
-    gpu, lock = _wait_for_one(gpus)
+    gpu, lock = _acquired(gpus)
     before = {name: os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")}
     os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    # nvidia-smi counts by bus; CUDA counts by speed unless told otherwise.
+    # nvidia-smi numbers GPUs by bus; CUDA numbers them by speed unless this variable is set.
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     log.info("leased GPU %s", gpu)
     try:
@@ -83,22 +86,25 @@ def lease(device: str) -> Iterator[str | None]:
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-        os.close(lock)
+        lock.release()
 
 
-def _wait_for_one(gpus: list[str]) -> tuple[str, int]:
-    """The first GPU with a place that comes free, an empty one before a shared one, and the open file that holds it."""
+def _acquired(gpus: list[str]) -> tuple[str, "BaseFileLock"]:
+    """The first GPU with a free place, an idle one before a shared one, and the lock that holds it."""
+    from filelock import FileLock, Timeout
+
     default = Path(tempfile.gettempdir()) / f"adkd-gpus-{os.getuid()}"
     directory = Path(os.environ.get("ADKD_LEASE_DIR", default))
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     places = [(gpu, "" if number == 0 else f"+{number}") for number in range(jobs_per_gpu()) for gpu in gpus]
+    waiting = False
     while True:
         for gpu, place in places:
-            path = directory / (re.sub(r"[^\w.-]", "_", gpu) + place + ".lock")
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = FileLock(directory / (re.sub(r"[^\w.-]", "_", gpu) + place + ".lock"), mode=0o600)
+            with suppress(Timeout):
+                lock.acquire(timeout=0)
                 return gpu, lock
-            except BlockingIOError:
-                os.close(lock)
+        if not waiting:
+            log.info("waiting for a free GPU among %s", ", ".join(gpus))
+            waiting = True
         time.sleep(WAIT)

@@ -10,7 +10,7 @@ ABSENT: Any = object()
 
 
 class InputError(ValueError):
-    """Something given to the suite is wrong. The message is one line.
+    """An input of the suite is wrong. The message is one line.
 
     * ``InputError("seeds[0]", value=1.0, allowed="an integer")``: seeds[0] must be an integer, got 1.0
     * ``InputError("x.json is missing", remedy="make it with: adkd plan")``: x.json is missing; make it with: adkd plan
@@ -30,18 +30,18 @@ class InputError(ValueError):
         """
         Args:
             what: the key, file or option that is wrong; with neither ``value`` nor ``allowed`` the whole problem.
-            value: what was given.
-            allowed: what can be given: words that follow "must be", or all names of a closed set.
-            nearest: the name of the closed set that was probably meant.
-            remedy: what to do, where that does not follow from ``allowed``.
-            where: what the error is found in, outermost first.
+            value: the value that was given.
+            allowed: which values are valid: words that follow "must be", or all names of a closed set.
+            nearest: the name in the closed set that the user probably meant.
+            remedy: what to do about it, where this does not follow from ``allowed``.
+            where: the place of the error, outermost first.
         """
         super().__init__(what)
         self.what, self.value, self.allowed, self.nearest = what, value, allowed, nearest
         self.remedy, self.where = remedy, where
 
     def within(self, where: str) -> Self:
-        """The same error, found in something larger."""
+        """The same error with one more place in front, such as the file that was read."""
         return type(self)(self.what, **(self.fields | {"where": (where, *self.where)}))
 
     @property
@@ -50,8 +50,8 @@ class InputError(ValueError):
         return {name: getattr(self, name) for name in ("value", "allowed", "nearest", "remedy", "where")}
 
     def __str__(self) -> str:
-        said = "".join(f"{outer}: " for outer in self.where) + self._problem()
-        return f"{said}; {self.remedy}" if self.remedy else said
+        problem = "".join(f"{outer}: " for outer in self.where) + self._problem()
+        return f"{problem}; {self.remedy}" if self.remedy else problem
 
     def _problem(self) -> str:
         if isinstance(self.allowed, tuple):
@@ -64,14 +64,14 @@ class InputError(ValueError):
 
 
 def unknown(kind: str, value: object, allowed: Iterable[str], **fields: Any) -> InputError:
-    """The error for a name that is not in a closed set, with the nearest name that is."""
-    names = tuple(str(name) for name in allowed)
-    near = get_close_matches(str(value), names, n=1, cutoff=0.5)
-    return InputError(kind, value=value, allowed=names, nearest=near[0] if near else None, **fields)
+    """The error for a name that a closed set does not contain, with the nearest name that it contains."""
+    names = tuple(map(str, allowed))
+    nearest = next(iter(get_close_matches(str(value), names, n=1, cutoff=0.5)), None)
+    return InputError(kind, value=value, allowed=names, nearest=nearest, **fields)
 
 
 def missing(what: object, command: str) -> InputError:
-    """The error for a file that a command makes."""
+    """The error for a file that does not exist yet, with the command that makes it."""
     return InputError(f"{what} is missing", remedy=f"make it with: {command}")
 
 
@@ -83,7 +83,7 @@ def shown(value: Any) -> str:
         number = float(value)
     except ValueError:
         return json.dumps(value, ensure_ascii=False)
-    # YAML 1.1 reads 1e-5 as text, and Snakemake's --config makes text of every number inside a list or a mapping.
+    # YAML 1.1 reads 1e-5 as text, and Snakemake's --config turns every number inside a list or a mapping into text.
     exponent = f"; write {yaml_number(number)}" if "e" in value.lower() else ""
     return f"'{value}' (text, not a number{exponent})"
 

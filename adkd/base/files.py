@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever half written: to a temporary name first, then renamed."""
+"""Files that are written whole or not at all: under a temporary name first, then renamed."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """A temporary path to write to; it takes the place of ``path`` once the block ends without an error."""
+    """A temporary path to write to; it replaces ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -30,7 +30,7 @@ def new_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_directory(path: Path) -> Iterator[Path]:
-    """A temporary directory to fill; it takes the place of ``path`` once the block ends without an error."""
+    """A temporary directory to fill; it replaces ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -44,7 +44,7 @@ def new_directory(path: Path) -> Iterator[Path]:
 
 
 def json_text(value: Any) -> str:
-    """Canonical JSON: sorted keys, so that equal values are equal files. NaN is refused."""
+    """Canonical JSON: keys are sorted, so that equal values give equal files. Raises ValueError for NaN."""
     return json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
@@ -55,7 +55,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_if_changed(path: Path, value: Any) -> bool:
-    """Write ``value`` unless the file already says just that; its time stamp then stays. True if written."""
+    """Write ``value`` unless the file already holds it, which keeps its time stamp. Returns whether it was written."""
     if path.exists() and path.read_text() == json_text(value):
         return False
     write_json(path, value)

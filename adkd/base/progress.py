@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal; nothing in a log, where the loop writes one plain line per epoch."""
+"""Progress bars: on a terminal only; in a log, the training loop writes one plain line per epoch."""
 
 import sys
 from collections.abc import Iterator, Sequence

@@ -1,15 +1,15 @@
-"""Seeds that derive from (task, seed, purpose), never from the method: runs of one seed share what they can share."""
+"""Seeds derived from (task, seed, purpose), never from the method: runs of one seed share order and first weights."""
 
 import hashlib
 
 
 def derived(*parts: object) -> int:
-    """A 31-bit seed for one purpose, which follows from these parts, such as ``("rte", 1, "order")``."""
+    """A 31-bit seed that depends on these parts alone, such as ``("rte", 1, "order")``."""
     return int.from_bytes(_digest(parts)[:4], "big") >> 1
 
 
 def entropy(*parts: object) -> list[int]:
-    """The same as 32 bytes, for ``numpy.random.default_rng``."""
+    """The same derivation as 32 integers from 0 to 255, for ``numpy.random.default_rng``."""
     return list(_digest(parts))
 
 
