@@ -152,17 +152,18 @@ def fidelity(grid: Grid = GRID) -> None:
     """Hold students' reasons against their teachers': collect, table and figure."""
     from adkd.analysis.collect import fidelity
     from adkd.analysis.figures import fidelity as fidelity_figure
+    from adkd.analysis.tables import fidelity as fidelity_table
 
     out = _out(grid)
     fidelity.collect(grid, out / "fidelity.csv")
-    fidelity.write(grid, out / "fidelity.csv", out / "tables")
+    fidelity_table.write(grid, out / "fidelity.csv", out / "tables")
     fidelity_figure.write(grid, out / "scores.csv", out / "fidelity.csv", out / "figures")
 
 
 @app.command()
 def cost(grid: Grid = GRID) -> None:
     """Write the table and the figure of what every method costs."""
-    from adkd.analysis.tables import cost
+    from adkd.analysis.figures import cost
 
     cost.write(grid, _out(grid) / "scores.csv", _out(grid) / "tables", _out(grid) / "figures")
 
@@ -170,7 +171,7 @@ def cost(grid: Grid = GRID) -> None:
 @app.command()
 def tuning(grid: Grid = GRID) -> None:
     """Write the table and the figure of what sweeps cost and bought."""
-    from adkd.analysis.tables import tuning
+    from adkd.analysis.figures import tuning
 
     tuning.write(grid, _out(grid) / "tables", _out(grid) / "figures")
 

@@ -31,10 +31,10 @@ _ROOTS = {
     "tables": "analysis/tables/stage.py",
     "figures": "analysis/figures/stage.py",
     "fidelity": "analysis/figures/fidelity.py",
-    "cost": "analysis/tables/cost.py",
+    "cost": "analysis/figures/cost.py",
     "curve": "analysis/figures/curve.py",
     "report": "analysis/page/page.py",
-    "tuning": "analysis/tables/tuning.py",
+    "tuning": "analysis/figures/tuning.py",
 }
 SHARED = ("data", "teacher", "signals", "explanation", "latency")
 """Stages whose code is the same for every method."""

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from adkd.analysis.collect.scores import collect
-from adkd.analysis.tables import cost
+from adkd.analysis.figures import cost
 from adkd.base.errors import InputError
 from adkd.base.files import read_json, write_json
 

@@ -19,6 +19,7 @@ from adkd.analysis.collect.explanations import top_overlap, top_size
 from adkd.analysis.collect.scores import collect as collect_scores
 from adkd.analysis.figures import fidelity as fidelity_figure
 from adkd.analysis.grid import read_grid
+from adkd.analysis.tables import fidelity as fidelity_table
 from adkd.base.errors import InputError
 from adkd.base.files import read_json, write_json
 
@@ -183,7 +184,7 @@ def test_examples_without_a_correlation_are_left_out_and_counted(explained):
     assert counts["comprehensiveness"] == 9
     assert counts["agreement"] == 10
     assert values(table)["rank_correlation"] == pytest.approx(1)
-    fidelity.write(results / "plan/grid.json", results / "fidelity.csv", results / "tables")
+    fidelity_table.write(results / "plan/grid.json", results / "fidelity.csv", results / "tables")
     assert "leaves out up to 3" in (results / "tables/fidelity.md").read_text()
 
 
@@ -240,7 +241,7 @@ def everything(results):
     grid = results / "plan/grid.json"
     collect_scores(grid, results / "scores.csv")
     table = collected(results)
-    fidelity.write(grid, results / "fidelity.csv", results / "tables")
+    fidelity_table.write(grid, results / "fidelity.csv", results / "tables")
     fidelity_figure.write(grid, results / "scores.csv", results / "fidelity.csv", results / "figures")
     files = [results / "fidelity.csv", *(results / "tables").iterdir(), *(results / "figures").iterdir()]
     return table, {path.name: path.read_bytes() for path in files}

@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from adkd.analysis.collect.scores import collect
+from adkd.analysis.figures import tuning
 from adkd.analysis.grid import read_grid
 from adkd.analysis.page.tuning import tunings
-from adkd.analysis.tables import tuning
 from adkd.base.errors import InputError
 from adkd.base.files import read_json, write_json
 

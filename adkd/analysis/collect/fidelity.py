@@ -10,8 +10,6 @@ import pandas as pd
 from adkd.analysis.collect import explanations
 from adkd.analysis.collect.explanations import Explanations
 from adkd.analysis.grid import TEACHER, Grid, Run, read_grid
-from adkd.analysis.tables import table as layout
-from adkd.analysis.tables.fidelity import comparisons, fidelity_tables, measured
 from adkd.base.errors import InputError
 from adkd.base.files import new_file, read_json
 
@@ -74,23 +72,6 @@ def read(grid: Grid, path: Path) -> pd.DataFrame:
             f"make it anew with: {again}"
         )
     return table
-
-
-def write(grid: Path, fidelity: Path, out: Path) -> None:
-    """Fill the directory ``out``: ``fidelity.{csv,md,tex,txt}`` and ``fidelity_tests.csv``.
-
-    Raises:
-        InputError: as for ``read``.
-    """
-    plan = read_grid(grid)
-    table = read(plan, fidelity)
-    tests = comparisons(plan, table)
-    tables = fidelity_tables(plan, table, tests, specs(plan))
-    texts = {
-        "fidelity.csv": measured(plan, table).to_csv(index=False, lineterminator="\n"),
-        "fidelity_tests.csv": tests.to_csv(index=False, lineterminator="\n"),
-    }
-    layout.write(out, texts | layout.texts("fidelity", "Fidelity to the teacher's reasons", tables))
 
 
 def specs(plan: Grid) -> list[dict[str, Any]]:

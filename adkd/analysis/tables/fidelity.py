@@ -1,14 +1,17 @@
 """The fidelity table: every method's agreement with its teacher's reasons, mean ± sd over seeds, and its tests."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from adkd.analysis.collect import fidelity as collect
 from adkd.analysis.collect.explanations import TOP
-from adkd.analysis.grid import TEACHER, Grid
+from adkd.analysis.grid import TEACHER, Grid, read_grid
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.stats.over_seeds import Array
+from adkd.analysis.tables import table as layout
 from adkd.analysis.tables.main import spans, star_note
 from adkd.analysis.tables.table import DASH, Cell, Table, cell
 from adkd.base.seeds import entropy
@@ -26,6 +29,23 @@ HEADER = {
 }
 """Measures that are columns of the table, and their titles."""
 UNDEFINED = "undefined in at least one run"
+
+
+def write(grid: Path, fidelity: Path, out: Path) -> None:
+    """Fill the directory ``out``: ``fidelity.{csv,md,tex,txt}`` and ``fidelity_tests.csv``.
+
+    Raises:
+        InputError: the measures are missing, or lack an explained run of the plan.
+    """
+    plan = read_grid(grid)
+    table = collect.read(plan, fidelity)
+    tests = comparisons(plan, table)
+    tables = fidelity_tables(plan, table, tests, collect.specs(plan))
+    texts = {
+        "fidelity.csv": measured(plan, table).to_csv(index=False, lineterminator="\n"),
+        "fidelity_tests.csv": tests.to_csv(index=False, lineterminator="\n"),
+    }
+    layout.write(out, texts | layout.texts("fidelity", "Fidelity to the teacher's reasons", tables))
 
 
 def values_of(table: pd.DataFrame, method: str, task: str, measure: str) -> pd.Series:

@@ -1,29 +1,18 @@
-"""What tuning cost and what it bought: budgets of all methods, their scores before and after, best score per trial."""
+"""The tuning table: what every method's search for settings cost, and its scores before and after."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_lowercase
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from adkd.analysis.figures.palette import looks
-from adkd.analysis.figures.scatter import SCATTER
-from adkd.analysis.figures.stage import panels_for, save, title
-from adkd.analysis.figures.study import expected_best
+from adkd.analysis.collect.studies import Study, studies_of
 from adkd.analysis.grid import Column, Grid, read_grid, read_scores, seed_scores
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.tables import table as layout
 from adkd.analysis.tables.main import selection_note
 from adkd.analysis.tables.table import DASH, Cell, Table, cell
 from adkd.base.errors import InputError
-from adkd.base.files import read_json
-from adkd.base.stale import refuse_stale
 from adkd.data.metrics import metric_title
 from adkd.sweeps.trials import COMPLETE, STATES
 
@@ -33,35 +22,8 @@ COLUMNS = [
 ]
 
 
-@dataclass(frozen=True)
-class Found:
-    """What is known of one study."""
-
-    report: dict[str, Any]
-    """Its ``sweep.json``."""
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        return self.report["spec"]
-
-    @property
-    def searched(self) -> list[str]:
-        """The settings that had more than one value to choose from."""
-        space = self.spec["study"]["space"]
-        return [key for key, entry in space.items() if entry["type"] != "choice" or len(entry["choices"]) > 1]
-
-    @property
-    def selection(self) -> str:
-        """How points were chosen and the best of them found."""
-        study, mode = self.spec["study"], self.spec["mode"]
-        samplers = {"tpe": f"TPE, {study['startup']} at random first", "random": "at random"}
-        points = "a shuffled grid" if study["variant"] == "grid" else samplers[study["sampler"]]
-        seeds = f"seed{'s' * (len(study['trials']) > 1)} {', '.join(study['trials'])}"
-        return f"best held-out score, mean over {seeds}; points: {points}; mode: {mode}"
-
-
-def write(grid: Path, out: Path, figures: Path) -> None:
-    """Write ``tuning.{csv,md,tex,txt}`` to ``out`` and ``tuning.{pdf,png}`` to ``figures``, on the main split.
+def write(grid: Path, out: Path) -> None:
+    """Write ``tuning.{csv,md,tex,txt}`` to ``out``, on the main split.
 
     Args:
         grid: the main grid, of a config with ``settings_from: sweeps``; the untuned one lies beside it.
@@ -69,23 +31,17 @@ def write(grid: Path, out: Path, figures: Path) -> None:
     Raises:
         InputError: there is no untuned grid, or scores or a study are missing or do not belong to the plan.
     """
-    after, studies = read_grid(grid), {}
+    after = read_grid(grid)
     path = grid.with_name("untuned.json")
     if not path.is_file():
         raise InputError(f"{path} is missing: what tuning bought is known with settings_from: sweeps in the config")
     before = read_grid(path)
     scores = [read_scores(plan, plan.out / "scores.csv") for plan in (before, after)]
-    for method in after.methods:
-        for task in after.tasks:
-            if (method, task) not in after.skipped:
-                studies[method, task] = _study(after, method, task)
     columns = [column for column in after.columns(after.roles[0]) if column.averaged]
-    found = budgets(after, columns, *scores, studies)
+    found = budgets(after, columns, *scores, studies_of(after))
     tables = [_table(after, found, column) for column in columns]
     csv = found.to_csv(index=False, lineterminator="\n")
     layout.write(out, {"tuning.csv": csv} | layout.texts("tuning", "What tuning cost and bought", tables))
-    with plt.rc_context(SCATTER):
-        save(_figure(after, columns, studies), figures, "tuning")
 
 
 def budgets(
@@ -93,7 +49,7 @@ def budgets(
     columns: list[Column],
     before: pd.DataFrame,
     after: pd.DataFrame,
-    studies: dict[tuple[str, str], Found],
+    studies: dict[tuple[str, str], Study],
 ) -> pd.DataFrame:
     """``COLUMNS``, one row per method and task, fractions and seconds; the difference is after minus before, paired by
     seed, with its 95 % t interval."""
@@ -117,17 +73,6 @@ def budgets(
 
 def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else np.nan
-
-
-def _study(plan: Grid, method: str, task: str) -> Found:
-    results, below = plan.plan.parent, f"sweeps/{method}/{task}"
-    report, spec = results / below / "sweep.json", plan.plan / f"{below}.json"
-    command = "snakemake sweep"
-    if not report.is_file():
-        raise InputError(f"{report} is missing; make it with: {command}")
-    found = read_json(report)
-    refuse_stale(report, found.get("spec"), read_json(spec), command)
-    return Found(found)
 
 
 def _table(plan: Grid, found: pd.DataFrame, column: Column) -> Table:
@@ -184,30 +129,3 @@ def notes(plan: Grid, here: pd.DataFrame) -> list[str]:
         "Best held-out: the score that won, on the data that chose it, and therefore optimistic.",
         selection_note(plan, plan.roles[0]),
     ]
-
-
-def _figure(plan: Grid, columns: list[Column], studies: dict[tuple[str, str], Found]) -> Figure:
-    """One panel per task: the best held-out score to expect of every method after n trials."""
-    figure, panels = panels_for(len(columns), 8, share_rows=False)
-    styles = looks(plan)
-    for axes, column in zip(panels, columns, strict=True):
-        for method in plan.methods:
-            if (method, column.task.name) in studies:
-                best = 100 * expected_best(studies[method, column.task.name].report["scores"])
-                look = styles[method]
-                line = {"color": look.color, "marker": look.marker, "markersize": 3.5, "linewidth": 1.2}
-                axes.plot(range(1, len(best) + 1), best, label=method, **line)
-        _dress(axes, column)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=6, frameon=False)
-    title(
-        figure,
-        "Best held-out score to expect after n trials, had they come in another order. One n is one budget.",
-    )
-    return figure
-
-
-def _dress(axes: Axes, column: Column) -> None:
-    axes.set_title(column.title, loc="left")
-    axes.set_xlabel("scored trials")
-    axes.set_ylabel(f"held-out {metric_title(column.metric)} (×100)")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
