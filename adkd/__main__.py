@@ -22,7 +22,7 @@ Spec = Annotated[Path, typer.Argument(help="Spec file, results/plan/X.json; the 
 Grid = Annotated[Path, typer.Argument(help="The plan's list of runs.")]
 Config = Annotated[
     list[Path] | None,
-    typer.Option("--configfile", "--config", "-c", help="Config file; later ones are merged over earlier ones."),
+    typer.Option("--configfile", "--config", "-c", help="Config file or name, e.g. tiny; later ones go over earlier."),
 ]
 GRID = Path("results/plan/grid.json")
 
@@ -314,7 +314,7 @@ def _out(grid: Path) -> Path:
 def _configs(config: list[Path] | None) -> list[Path]:
     from adkd.plan import plan as planning
 
-    return config or [planning.DEFAULT_CONFIG]
+    return [planning.config_file(path) for path in config or [planning.DEFAULT_CONFIG]]
 
 
 def _make(path: Path, stage: str) -> None:

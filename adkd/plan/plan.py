@@ -20,10 +20,12 @@ from adkd.plan.grids import MAIN, UNTUNED, grids
 from adkd.plan.specs import Spec, as_written, code, inputs
 
 __all__ = [
+    "CONFIGS",
     "DEFAULT_CONFIG",
     "RESULT_FILE",
     "Plan",
     "build",
+    "config_file",
     "load_config",
     "read_spec",
     "result_of",
@@ -33,7 +35,9 @@ __all__ = [
     "write",
 ]
 
-DEFAULT_CONFIG = Path(__file__).resolve().parents[2] / "workflow" / "config" / "embedded.yaml"
+CONFIGS = Path(__file__).parent / "configs"
+"""The configs that come with the suite: ``workflow/config`` of the repository, inside the package."""
+DEFAULT_CONFIG = CONFIGS / "embedded.yaml"
 RESULT_FILE = {
     "data": "data.json",
     "teacher": "metrics.json",
@@ -127,6 +131,12 @@ class Plan:
         if name not in self.grids:
             raise unknown("grid of this config", name, self.grids)
         return self.grids[name]
+
+
+def config_file(name: Path) -> Path:
+    """The config file that a user names: a path, or a config that comes with the suite, e.g. ``tiny``."""
+    packaged = CONFIGS / f"{name}.yaml"
+    return packaged if not name.exists() and packaged.exists() else name
 
 
 def validate(config: Mapping[str, Any]) -> Config:

@@ -108,6 +108,8 @@ def peak_memory(device: torch.device) -> int:
 def git_commit() -> str | None:
     """The commit of the suite's own checkout, with ``+`` if files differ from it; None outside of git."""
     root = Path(__file__).parents[2]
+    if not (root / ".git").exists():  # an installed package: the checkout around its environment is not the suite
+        return None
     try:
         done = subprocess.run(
             ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty=+"],
