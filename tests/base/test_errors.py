@@ -8,24 +8,24 @@ from adkd.base.errors import InputError, missing, shown, unknown
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "seeds[0]"),
-        ({"value": 1.0}, "seeds[0], got 1.0"),
-        ({"allowed": "an integer"}, "seeds[0] must be an integer"),
-        ({"value": 1.0, "allowed": "an integer"}, "seeds[0] must be an integer, got 1.0"),
-        ({"value": None, "allowed": "an integer"}, "seeds[0] must be an integer, got null"),
-        ({"remedy": "write 1"}, "seeds[0]; write 1"),
-        ({"value": 1.0, "allowed": "an integer", "remedy": "write 1"}, "seeds[0] must be an integer, got 1.0; write 1"),
-        ({"value": "b", "allowed": ("c", "d")}, 'unknown seeds[0] "b" (allowed: c, d)'),
+        ({}, "seed"),
+        ({"value": 1.0}, "seed, got 1.0"),
+        ({"allowed": "an integer"}, "seed must be an integer"),
+        ({"value": 1.0, "allowed": "an integer"}, "seed must be an integer, got 1.0"),
+        ({"value": None, "allowed": "an integer"}, "seed must be an integer, got null"),
+        ({"remedy": "write 1"}, "seed; write 1"),
+        ({"value": 1.0, "allowed": "an integer", "remedy": "write 1"}, "seed must be an integer, got 1.0; write 1"),
+        ({"value": "b", "allowed": ("c", "d")}, 'unknown seed "b" (allowed: c, d)'),
         (
             {"value": "b", "allowed": ("c", "d"), "nearest": "c"},
-            'unknown seeds[0] "b"; did you mean "c"? (allowed: c, d)',
+            'unknown seed "b"; did you mean "c"? (allowed: c, d)',
         ),
-        ({"value": 2, "allowed": ("c", "d"), "remedy": "write c"}, 'unknown seeds[0] "2" (allowed: c, d); write c'),
-        ({"value": 1.0, "where": ("a.yaml", "sweeps")}, "a.yaml: sweeps: seeds[0], got 1.0"),
+        ({"value": 2, "allowed": ("c", "d"), "remedy": "write c"}, 'unknown seed "2" (allowed: c, d); write c'),
+        ({"value": 1.0, "where": ("a.yaml", "sweeps")}, "a.yaml: sweeps: seed, got 1.0"),
     ],
 )
 def test_an_error_shows_the_fields_that_it_has(fields, message):
-    assert str(InputError("seeds[0]", **fields)) == message
+    assert str(InputError("seed", **fields)) == message
 
 
 def test_a_place_goes_in_front_of_an_error_and_changes_nothing_else():
