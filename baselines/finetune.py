@@ -1,4 +1,4 @@
-"""Fine-tuning without a teacher: what a student reaches on the gold labels alone."""
+"""Fine-tuning without a teacher: the student learns from the gold labels alone."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,8 +14,6 @@ class Config(MethodConfig):
     needs: ClassVar[frozenset[str]] = frozenset()
 
 
-class Method(contract.Method):
-    Config = Config
-
+class Method(contract.Method[Config]):
     def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
         return {"task": (1.0, task_loss(student.logits, batch.labels, regression=self.setup.regression))}

@@ -2,10 +2,10 @@
 
 ``L = (1 - alpha) L_task + alpha T^2 KL / C + beta MSE([CLS] states)``, as in the released code: the divergence is also
 divided by the number of classes (``KLDivLoss(reduction="mean")``), and the squared error is a mean over examples,
-layers and dimensions. The student's last layer has no partner.
+layers and dimensions. The student's last layer learns from no layer.
 
-Departures: the paper has no STS-B; for regression the squared error between the two outputs takes the place of the
-divergence. The student is initialised as the config says, for every method alike.
+Departures: for regression, which the paper does not treat, the squared error between the two outputs replaces the
+divergence. The config decides how the student is initialised, for all methods alike.
 """
 
 from dataclasses import dataclass
@@ -27,23 +27,23 @@ class Config(MethodConfig):
     temperature: Annotated[float, Gt(0)] = 10.0
     """Softmax temperature T; the loss is multiplied by T^2."""
     beta: Annotated[float, Ge(0)] = 100.0
-    """Weight of the patient loss. Its meaning depends on ``normalize``: unit vectors differ by 4 / H at the most."""
+    """Weight of the patient loss. Its scale depends on ``normalize``: the error of unit vectors is at most 4 / H."""
     normalize: bool = True
-    """Scale every [CLS] state to unit length before comparing."""
+    """Scale every [CLS] state to unit length before the comparison."""
     layers: Literal["skip", "last"] = "skip"
-    """The teacher's layers to learn from: every (N/M)-th, or the last ones before the final."""
+    """The teacher's layers to learn from: every (N/M)-th, or the last ones before its final layer."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"logits", "cls"})
 
     def fits(self, teacher: Shape, student: Shape) -> str | None:
         if student.layers < 2:
-            return f"the student has {student.layers} layer, and its last layer has no partner; at least 2 are needed"
+            return f"the student has {student.layers} layer; at least 2 are needed, as its last layer is not compared"
         if student.hidden != teacher.hidden:
             return f"hidden sizes differ: student {student.hidden}, teacher {teacher.hidden}"
         if student.layers > teacher.layers:
             return f"the student has {student.layers} layers, the teacher {teacher.layers}"
         if self.layers == "skip" and teacher.layers % student.layers:
-            return f'layers: "skip" needs {teacher.layers} teacher layers to be a multiple of {student.layers}'
+            return f'with layers "skip", the teacher\'s {teacher.layers} layers must be a multiple of {student.layers}'
         return None
 
 
@@ -61,7 +61,7 @@ GRID = {
     "epochs": {"choices": [4]},
     "batch_size": {"choices": [32]},
 }
-"""The paper's, with ``normalize``, which the released results vary as well."""
+"""The paper's grid, with ``normalize``, which the released results vary as well."""
 
 
 def teacher_layers(teacher: int, student: int, layers: str) -> list[int]:
@@ -71,9 +71,7 @@ def teacher_layers(teacher: int, student: int, layers: str) -> list[int]:
     return [(i + 1) * (teacher // student) - 1 for i in range(student - 1)]
 
 
-class Method(contract.Method):
-    Config = Config
-
+class Method(contract.Method[Config]):
     def __init__(self, config: Config, setup: contract.Setup):
         super().__init__(config, setup)
         self.teacher_layers = teacher_layers(setup.teacher.layers, setup.student.layers, config.layers)

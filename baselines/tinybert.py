@@ -1,18 +1,24 @@
 """TinyBERT, task-specific distillation without data augmentation (Jiao et al. 2020, arXiv:1909.10351).
 
-Two phases: first the teacher's intermediate states, ``sum_i MSE(A_S^i, A_T^g(i)) + sum_i MSE(W h_S^i, h_T^g(i))``
-with g(i) = i N / M, attention scores before the softmax, the embedding output as layer 0 and one shared projection W;
-then its answers, soft cross-entropy at T = 1 without gold labels (squared error for regression).
+Training has two phases. The first imitates the teacher's intermediate states, ``sum_i MSE(A_S^i, A_T^g(i)) + sum_i
+MSE(W h_S^i, h_T^g(i))`` with g(i) = i N / M, attention scores A before the softmax, the embedding output as layer 0 and
+one shared projection W. The second imitates its answers, by soft cross-entropy at T = 1 without gold labels (squared
+error for regression).
 
-Departures: no data augmentation (the paper's ablation finds it matters most for CoLA); no general distillation: the
-student is initialised as the config says, for every method alike; means run over real tokens, where the released code
-also averages over padding up to a fixed length; scores are compared before the mask is added, where the code adds
--10000 and sets what is below -100 to 0; the classifier sees the pooled state, where the code applies a ReLU to it.
+Departures:
+
+* There is no data augmentation; the paper's ablation finds that it matters most for CoLA.
+* There is no general distillation: the config decides how the student is initialised, for all methods alike.
+* Means run over real tokens. The released code also averages over padding up to a fixed length.
+* Attention scores are compared before the mask is added. The code adds -10000 and sets scores below -100 to 0.
+* The classifier reads the pooled state. The code applies a ReLU to it first.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Annotated, ClassVar
 
+import torch
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
@@ -28,7 +34,7 @@ PREDICTION = frozenset({"logits"})
 @dataclass(frozen=True)
 class Config(MethodConfig):
     intermediate_epochs: Annotated[int, Ge(1)] = 10
-    """Epochs of the first phase; the run's ``epochs`` are those of the second."""
+    """Epochs of the first phase; ``epochs`` are those of the second."""
     intermediate_learning_rate: Annotated[float, Gt(0)] = 5e-5
     """Learning rate of the first phase, constant as in the released code."""
 
@@ -38,7 +44,7 @@ class Config(MethodConfig):
         if teacher.heads != student.heads:
             return f"attention heads differ: student {student.heads}, teacher {teacher.heads}"
         if teacher.layers % student.layers:
-            return f"{teacher.layers} teacher layers are not a multiple of the student's {student.layers}"
+            return f"the teacher's {teacher.layers} layers are not a multiple of the student's {student.layers}"
         return None
 
 
@@ -53,12 +59,10 @@ GRID = {
     "epochs": {"choices": [3]},
     "batch_size": {"choices": [16, 32]},
 }
-"""The paper's for the second phase; of the first, whose epochs it sets task by task, the two usual ones."""
+"""The paper's grid for the second phase. For the first, whose epochs the paper sets per task, the two usual values."""
 
 
-class Method(contract.Method):
-    Config = Config
-
+class Method(contract.Method[Config]):
     def __init__(self, config: Config, setup: contract.Setup):
         super().__init__(config, setup)
         self.projection = nn.Linear(setup.student.hidden, setup.teacher.hidden)
@@ -87,7 +91,7 @@ class Method(contract.Method):
             mean_square(s - t, pairs)
             for s, t in zip(student.attentions, teacher.attentions[every - 1 :: every], strict=True)
         ]
-        return {"hidden": (1.0, sum(hidden)), "attention": (1.0, sum(attention))}
+        return {"hidden": (1.0, reduce(torch.add, hidden)), "attention": (1.0, reduce(torch.add, attention))}
 
     def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
         soft = soft_loss(student.logits, teacher.logits, 1.0, regression=self.setup.regression)

@@ -1,7 +1,7 @@
 """Vanilla knowledge distillation (Hinton et al. 2015, arXiv:1503.02531).
 
 ``L = alpha T^2 KL(teacher || student) + (1 - alpha) L_task``. For regression, which the paper does not treat, the
-squared error between the two outputs takes the place of the divergence, and T has no effect.
+squared error between the two outputs replaces the divergence, and T has no effect.
 """
 
 from dataclasses import dataclass
@@ -31,12 +31,10 @@ GRID = {
     "epochs": {"choices": [4]},
     "batch_size": {"choices": [32]},
 }
-"""That of the distillation runs of PKD (Sun et al. 2019)."""
+"""The grid of the distillation runs of PKD (Sun et al. 2019)."""
 
 
-class Method(contract.Method):
-    Config = Config
-
+class Method(contract.Method[Config]):
     def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
         alpha, regression = self.config.alpha, self.setup.regression
         soft = soft_loss(

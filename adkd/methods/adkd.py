@@ -1,14 +1,15 @@
 """AD-KD: attribution-driven knowledge distillation (Wu et al., ACL 2023, arXiv:2305.10010).
 
-``L = alpha L_KD + (1 - alpha) L_CE + beta L_attr``: the student learns the teacher's answers and, as maps of token
-attributions, its reasons for every class. What departs from the released code, and why:
+``L = alpha L_KD + (1 - alpha) L_CE + beta L_attr``: the student learns the teacher's answers and its token maps, one
+map of token attributions for every class. Departures from the released code, and why:
 
-* the teacher's maps come from stored signals: normalised per example, they do not depend on the batch or the epoch;
-* maps are differentiated from logit differences, not from the loss against the true label (see
-  ``adkd.methods.attribution``): the same maps for m = 1, finite where a softmax saturates;
-* L_attr is divided by the number of tokens, from the attention mask; the code counts non-zero scores of the teacher,
-  which is the same number in float32 and a smaller one under bf16;
-* the code's division by E - 1 in the annealed temperature fails for one epoch; here the temperature then stays T.
+* The teacher's maps come from stored signals. They are normalised per example, so they depend neither on the batch nor
+  on the epoch.
+* Attributions are gradients of logit differences, not of the loss against the true label (see
+  ``adkd.methods.attribution``). For m = 1 the maps are the same, and they stay finite where the softmax saturates.
+* L_attr is divided by the number of tokens, from the attention mask. The code divides by the number of the teacher's
+  non-zero scores, which is the same number in float32 and a smaller one in bfloat16.
+* The annealed temperature divides by E - 1 in the code, which fails for one epoch. Here the temperature then stays T.
 """
 
 from dataclasses import dataclass
@@ -32,26 +33,26 @@ class Config(MethodConfig):
     temperature: Annotated[float, Gt(0)] = 2.0
     """Softmax temperature T of the soft answers; the loss is not multiplied by T^2."""
     anneal: bool = False
-    """Let the temperature fall from T in the first epoch to 1 in the last, linearly."""
+    """Lower the temperature linearly, from T in the first epoch to 1 in the last."""
     beta: Annotated[float, Ge(0)] = 10.0
     """Weight of the attribution loss."""
     top_k: Annotated[int, Ge(1)] | None = None
-    """How many of a token's hidden dimensions, the largest, count in the teacher's maps; null for all."""
+    """Number of a token's hidden dimensions that count in the teacher's maps, the largest ones; null for all."""
     steps: Annotated[int, Ge(1)] = 1
-    """Steps m of integrated gradients, for teacher and student."""
+    """Number of steps m of integrated gradients, for teacher and student."""
     layer: Annotated[float, Interval(ge=0, le=1)] = 0.0
-    """Where tokens are attributed, in teacher and student: from 0, the input of the encoder's first layer (the
-    embeddings), to 1, the input of its last. What the last layer gives out is read at the first token alone."""
+    """The layer whose input is attributed, in teacher and student: from 0, the first layer of the encoder (its input
+    are the embeddings), to 1, its last. The output of the last layer is only read at the first token."""
     views: tuple[Annotated[int, Ge(0)], ...] | None = None
-    """The classes whose maps count, by number; null for all. Two classes have one map between them."""
+    """Numbers of the classes whose maps are compared; null for all. Two classes share one map."""
     terms: tuple[Literal["task", "kd", "attribution"], ...] = ("task", "kd", "attribution")
-    """The terms of the loss. One that is left out is not computed; the others keep their weights."""
+    """The terms of the loss. A term that is left out is not computed; the others keep their weights."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"logits", "token_maps"})
 
     def __post_init__(self) -> None:
         if not self.terms:
-            raise ValueError("terms is empty; a loss needs at least one")
+            raise ValueError("terms must name at least one term of the loss")
 
     @property
     def token_map(self) -> TokenMap:
@@ -61,7 +62,7 @@ class Config(MethodConfig):
         if self.views is None:
             return None
         if task.outputs <= 2:
-            return "views are chosen among three classes or more"
+            return "views can be chosen only for tasks of three or more classes"
         if not self.views or max(self.views) >= task.outputs:
             return f"views {list(self.views)} are not classes of this task, 0 to {task.outputs - 1}"
         return None
@@ -77,7 +78,8 @@ SPACE = {
     "temperature": {"low": 1.0, "high": 8.0, "log": True},
     "beta": {"low": 0.1, "high": 500.0, "log": True},
 }
-"""What a sweep searches. Every ``top_k`` needs token maps of its own from the teacher: a config may add choices."""
+"""The search space of a sweep. It leaves out ``top_k``, as every value needs token maps of its own from the teacher; a
+config may add choices."""
 GRID = {
     "alpha": {"choices": [0.8, 0.9, 1.0]},
     "temperature": {"choices": [1.0, 2.0, 3.0, 4.0]},
@@ -87,24 +89,23 @@ GRID = {
     "epochs": {"choices": [6, 8, 10, 12]},
     "batch_size": {"choices": [16, 32, 64]},
 }
-"""The paper's grid is not published; these are the values that occur in the released run scripts, where each was chosen
-by some search. Their ``top_k``, 640 to 768, fits no other hidden size and is left out."""
+"""The paper does not give its grid. These values occur in the released run scripts, where a search chose them. Their
+``top_k``, 640 to 768, does not fit other hidden sizes and is left out."""
 
 
-class Method(contract.Method):
-    Config = Config
+class Method(contract.Method[Config]):
     second_order = True
 
     def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
         config = self.config
-        found = {
+        terms = {
             "task": (1 - config.alpha, self.task_loss),
             "kd": (config.alpha, self.soft_loss),
             "attribution": (config.beta, self.attribution_loss),
         }
         return {
             name: (weight, value(student, teacher, batch, progress))
-            for name, (weight, value) in found.items()
+            for name, (weight, value) in terms.items()
             if name in config.terms
         }
 

@@ -4,15 +4,15 @@ The attribution of an encoder's output at the embedding block, with the zero vec
 (Sundararajan et al. 2017, right Riemann sum): ``s = E * mean_k dF/dE(k E / m)``, k = 1..m. A *view* is one F. A
 token's score is the L2 norm of its part of s, and a map is the scores of an example divided by their L2 norm.
 
-Because a map is normalised and its sign is dropped, it is enough to know F up to a factor for each example:
+A map is normalised and drops the sign, so F needs to be known only up to a factor for each example:
 
-* regression: F = z. Two classes: F = z_0 - z_1; the views of the two classes coincide, so V = 1. For m = 1 both
-  give just the map of the released code, which differentiates the loss against the true label. For m > 1 the
-  released code weighs step k by (p_k - y), so that its map depends on the gold label; here steps weigh the same.
+* Regression: F = z. Two classes: F = z_0 - z_1; the views of the two classes are equal, so V = 1. For m = 1 this gives
+  the map of the released code, which differentiates the loss against the true label. For m > 1 the released code
+  weights step k by (p_k - y), so its map depends on the gold label; here all steps have the same weight.
 * C > 2 classes: F_c = -log p_c for every class c, so V = C. Its gradient is the sum over i != c of p_i (d_i - d_c)
-  with d_i = d(z_i - z_C)/dE, so that C - 1 gradients serve all C views. The p_i are taken relative to the largest
-  one at the whole input: the map is the same, and a saturated softmax (p_c = 1 in float32) neither turns it into
-  rounding noise nor into NaN, as ``-log(softmax(z))`` does.
+  with d_i = d(z_i - z_C)/dE, so C - 1 gradients are enough for all C views. The p_i are divided by the largest of them
+  at the whole input. The map is the same, and a saturated softmax (p_c = 1 in float32) causes neither rounding noise
+  nor NaN, as it would in ``-log(softmax(z))``.
 """
 
 from collections.abc import Callable
@@ -38,13 +38,13 @@ def token_maps(
         logits_from: the model after its embedding block, [B, L, H] -> [B, C].
         embeddings: [B, L, H], output of the embedding block; must require grad.
         mask: [B, L], 1 at tokens.
-        logits: ``logits_from(embeddings)``, [B, C], where it is known already; saves one pass.
+        logits: ``logits_from(embeddings)`` [B, C], if it was computed already; saves a pass.
         steps: m, the number of steps of the integral, at least 1.
-        top_k: K, how many of the H dimensions of a token count, those of largest magnitude; None for all.
+        top_k: K, the number of a token's H dimensions that count, those of largest magnitude; None for all.
         create_graph: True to differentiate through the maps (the student); False for fixed maps (the teacher).
 
     Returns:
-        [B, V, L], each [L] of L2 norm 1 (or all 0 where the model does not react at all), exactly 0 at padding.
+        [B, V, L]; each map [L] has L2 norm 1 (or is 0 if the gradient is), and is exactly 0 at padding.
     """
     if logits is None:
         logits = logits_from(embeddings)
@@ -60,13 +60,13 @@ def token_maps(
 
 
 def view_gradients(logits: Tensor, embeddings: Tensor, scale: Tensor, create_graph: bool) -> Tensor:
-    """Gradient of every view's F to the embeddings, [V, B, L, H]; see the module's text.
+    """Gradient of every view's F with respect to the embeddings, [V, B, L, H]; see the module's docstring.
 
     Args:
-        logits: [B, C], a function of ``embeddings``, one example's logits of its own embeddings alone.
+        logits: [B, C], a function of ``embeddings``; the logits of an example depend on its embeddings alone.
         embeddings: [B, L, H].
-        scale: [B, C] logarithm of the factor that each view is divided by; not used for fewer than three classes.
-        create_graph: whether the gradient itself is to be differentiated.
+        scale: [B, C], logarithm of the factor that each view is divided by; not used for fewer than three classes.
+        create_graph: True to differentiate through the gradient.
     """
     classes = logits.shape[1]
     targets = [logits[:, i] - logits[:, -1] for i in range(classes - 1)] or [logits[:, 0]]
@@ -86,7 +86,7 @@ def view_gradients(logits: Tensor, embeddings: Tensor, scale: Tensor, create_gra
 
 
 def _largest_other(logits: Tensor) -> Tensor:
-    """[B, C], for every class the largest log-probability among the other classes; constant."""
+    """[B, C], detached: for every class the largest log-probability among the other classes."""
     classes = logits.shape[1]
     own = torch.eye(classes, device=logits.device, dtype=torch.bool)
     log_p = logits.detach().log_softmax(-1)[:, None, :].masked_fill(own, -torch.inf)
@@ -94,7 +94,7 @@ def _largest_other(logits: Tensor) -> Tensor:
 
 
 def token_scores(attributions: Tensor, top_k: int | None) -> Tensor:
-    """L2 norm over the ``top_k`` dimensions of largest magnitude, [..., H] -> [...]; None for all dimensions."""
+    """L2 norm over the ``top_k`` dimensions of largest magnitude (None for all), [..., H] -> [...]."""
     if top_k is not None and top_k < attributions.shape[-1]:
         attributions = attributions.abs().topk(top_k, dim=-1).values
     return torch.linalg.vector_norm(attributions, dim=-1)

@@ -1,4 +1,4 @@
-"""The contract between the training loop and a method: all that a method sees and gives back.
+"""The contract between the training loop and a method: what a method receives and what it returns.
 
 Shape letters, here and everywhere: B examples, L tokens, H hidden size, C classes (1 for regression), V views,
 N encoder layers, A attention heads.
@@ -6,7 +6,7 @@ N encoder layers, A attention heads.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Generic, Self, TypeVar
 
 from torch import Tensor, nn
 
@@ -14,33 +14,43 @@ from adkd.data.batches import Batch
 from adkd.fetch.checkpoints import Shape
 from adkd.methods.method_config import MethodConfig
 
+C = TypeVar("C", bound=MethodConfig)
+LossTerms = dict[str, tuple[float, Tensor]]
+"""Name of a term -> its weight and its unweighted value, a scalar. The loop sums the products and logs the values."""
+
+_NOT_REQUESTED: Any = None
+
 
 @dataclass(frozen=True)
 class Pass:
-    """What one model made of one batch. A method that did not ask for an output finds ``None`` there."""
+    """The outputs of one model for one batch.
+
+    An output that the method's ``needs`` does not name is ``None``. The types do not say so: a method reads what it
+    needs, and nothing else.
+    """
 
     logits: Tensor
     """[B, C]"""
-    cls: Tensor | None = None
+    cls: Tensor = _NOT_REQUESTED
     """[B, N, H]: the state of the first token after every encoder layer."""
-    embeddings: Tensor | None = None
+    embeddings: Tensor = _NOT_REQUESTED
     """[B, L, H]: output of the embedding block, after LayerNorm and dropout."""
-    hidden: tuple[Tensor, ...] | None = None
+    hidden: tuple[Tensor, ...] = _NOT_REQUESTED
     """N x [B, L, H]: output of every encoder layer."""
-    attentions: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] = _NOT_REQUESTED
     """N x [B, A, L, L]: attention scores before mask and softmax, QK^T/sqrt(H/A)."""
-    token_maps: Tensor | None = None
+    token_maps: Tensor = _NOT_REQUESTED
     """[B, V, L]: normalised token attributions of the teacher; exactly 0 at padding."""
-    states: Tensor | None = None
+    states: Tensor = _NOT_REQUESTED
     """[B, L, H]: what token maps are attributed to, the input of an encoder layer; the embeddings unless the method's
     ``token_map`` names a later layer."""
-    logits_from: Callable[[Tensor], Tensor] | None = None
+    logits_from: Callable[[Tensor], Tensor] = _NOT_REQUESTED
     """The rest of the model as a function: states [B, L, H] -> logits [B, C]."""
 
     def float(self) -> Self:
         """The same pass with every tensor in float32, for losses after a pass in bfloat16."""
 
-        def cast(value: object) -> object:
+        def cast(value: Any) -> Any:
             if isinstance(value, tuple):
                 return tuple(map(cast, value))
             return value.float() if isinstance(value, Tensor) else value
@@ -48,13 +58,9 @@ class Pass:
         return type(self)(*(cast(getattr(self, f.name)) for f in fields(self)))
 
 
-LossTerms = dict[str, tuple[float, Tensor]]
-"""Name -> (weight, unweighted scalar). The loop adds them up and logs each one unweighted."""
-
-
 @dataclass(frozen=True)
 class Setup:
-    """What a method is fitted to: the outputs of the task and the two models."""
+    """What a method is made for: the outputs of a task and the sizes of two models."""
 
     outputs: int
     """C: number of classes, or 1 for regression."""
@@ -65,7 +71,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of training. A method with more than one phase goes through the same loop once for each."""
+    """One phase of training. A method with several phases goes through the same loop once for each."""
 
     name: str
     loss: Callable[[Pass, Pass, Batch, float], LossTerms]
@@ -74,20 +80,22 @@ class Phase:
     training: dict[str, object]
     """Training settings that this phase has of its own; the run's settings hold for the others."""
     selects: bool = True
-    """Whether the best epoch of this phase is kept; otherwise its last one goes on into the next phase."""
+    """Whether the best epoch of this phase is kept; otherwise the next phase starts from its last epoch."""
 
 
-class Method(nn.Module):
+class Method(nn.Module, Generic[C]):
     """Base class of every method. A file that defines ``Config`` and ``Method`` is a method of the suite.
 
-    A ``Method`` is a module, so that a projection it owns trains along with the student.
+    ``class Method(contract.Method[Config])`` gives ``self.config`` the type ``Config``. A ``Method`` is a module: a
+    projection that it owns is trained along with the student.
     """
 
-    Config: type = MethodConfig
     second_order: bool = False
-    """True if the loss differentiates through a gradient: eager attention and float32 then."""
+    """True if the loss differentiates through a gradient; attention is then eager, and the loss in float32."""
+    config: C
+    setup: Setup
 
-    def __init__(self, config: MethodConfig, setup: Setup):
+    def __init__(self, config: C, setup: Setup):
         super().__init__()
         self.config = config
         self.setup = setup
@@ -95,8 +103,8 @@ class Method(nn.Module):
     @property
     def depth(self) -> int:
         """The 0-based layer of the student whose input its token maps are attributed to."""
-        how = self.config.token_map
-        return how.depth(self.setup.student.layers) if how else 0
+        token_map = self.config.token_map
+        return token_map.depth(self.setup.student.layers) if token_map else 0
 
     def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
         """The loss terms of one batch.
@@ -110,5 +118,5 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def phases(self) -> list[Phase]:
-        """The phases of training, in order; one unless a method says otherwise."""
+        """The phases of training, in order: one, unless a method overrides this."""
         return [Phase("train", self.loss, self.config.needs, {})]

@@ -1,4 +1,4 @@
-"""Losses that several methods share. Every convention in which published codes differ is a named flag."""
+"""Losses that several methods share. Each convention on which released codes differ is a flag."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 
 def task_loss(logits: Tensor, labels: Tensor, *, regression: bool) -> Tensor:
-    """Mean loss against the gold labels: cross-entropy, or squared error for regression.
+    """Mean loss against the gold labels, a scalar: cross-entropy, or squared error for regression.
 
     Args:
         logits: [B, C], or [B, 1] for regression.
@@ -25,14 +25,14 @@ def soft_loss(
     squared_temperature: bool = False,
     mean_over_classes: bool = False,
 ) -> Tensor:
-    """Loss against the teacher's softened answers, mean over examples (Hinton et al. 2015, section 2).
+    """Mean loss against the teacher's softened answers, a scalar (Hinton et al. 2015, section 2).
 
     Args:
-        student, teacher: logits [B, C], or [B, 1] for regression: the squared error of z / T then.
-        temperature: T, above 0.
-        divergence: KL(teacher || student) instead of the cross-entropy; the same gradient, another value.
-        squared_temperature: times T^2, which keeps the gradient's size as T grows.
-        mean_over_classes: divided by C as well, which is what PyTorch's ``KLDivLoss(reduction="mean")`` does.
+        student, teacher: logits z [B, C]; for regression [B, 1], and the loss is the squared error of z / T.
+        temperature: T > 0.
+        divergence: use KL(teacher || student) instead of the cross-entropy: another value, the same gradient.
+        squared_temperature: multiply by T^2, which keeps the size of the gradient as T grows.
+        mean_over_classes: also divide by C, as PyTorch's ``KLDivLoss(reduction="mean")`` does.
     """
     factor = temperature**2 if squared_temperature else 1.0
     student, teacher = student / temperature, teacher / temperature

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from adkd.base import source
 from adkd.base.errors import InputError
 
 PACKAGES = ("adkd", "baselines")
 SEARCHED = ("SPACE", "GRID")
-"""Names at the top of a module that say what a sweep searches: no run depends on them, for it is told its settings."""
+"""Names of search spaces at the top of a module: no run depends on them, for its spec has every setting."""
 
 
 def code(*roots: Path) -> str:
@@ -25,7 +26,7 @@ def code(*roots: Path) -> str:
     """
     for root in roots:
         if not root.is_file():
-            raise InputError(f"no such module: {root}")
+            raise InputError(f"{root} is not a module")
     waiting = [(_top(root.resolve()), root.resolve()) for root in roots]
     trees: dict[str, str] = {}
     looked_up: set[tuple[Path, str]] = set()
@@ -59,46 +60,23 @@ def _files(top: Path, module: str) -> Iterator[Path]:
 
 
 @lru_cache(maxsize=1024)
-def _parsed(path: Path, source: str) -> tuple[str, tuple[str, ...]]:
+def _parsed(path: Path, text: str) -> tuple[str, tuple[str, ...]]:
     """The digest of a module's syntax tree, and the dotted names that it imports."""
-    tree = ast.parse(source, str(path))
+    tree = source.parsed(path, text)
     tree.body = [node for node in tree.body if not _searched(node)]
-    return hashlib.sha256(_text(tree).encode()).hexdigest(), tuple(_imports(path, tree))
-
-
-def _imports(path: Path, tree: ast.Module) -> Iterator[str]:
-    package = path.parent.parts
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else ()
-            module = ".".join((*base, *filter(None, [node.module])))
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)  # the name may be a module of its own
+    return hashlib.sha256(_text(tree).encode()).hexdigest(), tuple(source.imported_modules(tree, path.parent.parts))
 
 
 def _text(node: object) -> str:
     """A syntax tree as text. Not ``ast.dump``: what that leaves out differs from one Python to the next."""
     if isinstance(node, list):
-        return "[" + ",".join(_text(item) for item in node if not _documents(item)) + "]"
+        return "[" + ",".join(_text(item) for item in node if source.docstring(item) is None) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
     parts = [f"{name}={_text(value)}" for name, value in ast.iter_fields(node) if value not in (None, [], ())]
     return f"{type(node).__name__}({','.join(parts)})"
 
 
-def _documents(node: object) -> bool:
-    """Whether a statement is a bare string: a docstring, or the description of a field."""
-    match node:
-        case ast.Expr(ast.Constant(str())):
-            return True
-    return False
-
-
 def _searched(node: ast.stmt) -> bool:
-    """Whether a statement of a module is a search space."""
-    match node:
-        case ast.Assign([ast.Name(name)]):
-            return name in SEARCHED
-    return False
+    """Whether a statement of a module defines a search space."""
+    return isinstance(node, ast.Assign) and any(name in SEARCHED for name in source.bound_names(node))

@@ -86,7 +86,7 @@ def test_every_root_counts_whatever_the_order(top):
 
 
 def test_a_missing_root_is_an_error(top):
-    with pytest.raises(InputError, match="no such module"):
+    with pytest.raises(InputError, match="is not a module"):
         fingerprint.code(top / "adkd/nothing.py")
 
 
