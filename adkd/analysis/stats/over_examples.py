@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from adkd.analysis.stats.over_seeds import Array, Interval, Test, t_interval
 from adkd.analysis.stats.resampled import distinct, ranks, scorer, scores
@@ -20,13 +21,11 @@ def mcnemar(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> Test:
 
     ``right_a [E]``, ``right_b [E]``: whether each example is predicted correctly.
     """
-    from statsmodels.stats.contingency_tables import mcnemar as exact  # a second to import, needed only here
-
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     discordant, name, n = only_a + only_b, "exact McNemar", len(right_a)
     if not discordant:
         return Test(name, n, reason="both get the same examples right")
-    p = exact(np.array([[0, only_a], [only_b, 0]]), exact=True).pvalue
+    p = stats.binomtest(only_a, discordant).pvalue
     return Test(name, n, float(p), min(1.0, 0.5 ** (discordant - 1)))
 
 

@@ -150,14 +150,12 @@ def t_interval(center: float, variance: float, df: float, name: str) -> Interval
 def holm(p: Array) -> Array:
     """Holm's step-down adjustment (1979) over the family ``p [m]``, its size m settled before anything was seen.
 
-    An undefined p-value stays undefined, but still counts: as 1.
+    An undefined p-value stays undefined, but still counts as 1.
     """
-    from statsmodels.stats.multitest import multipletests  # a second to import, needed only here
-
-    if not len(p):
-        return np.array([])
-    adjusted = multipletests(np.nan_to_num(p, nan=1.0), method="holm")[1]
-    return np.where(np.isnan(p), nan, adjusted)
+    filled = np.nan_to_num(p, nan=1.0)
+    order = np.argsort(filled)
+    steps = np.maximum.accumulate(filled[order] * np.arange(len(p), 0, -1))
+    return np.where(np.isnan(p), nan, np.minimum(1.0, steps)[np.argsort(order)])
 
 
 def pairing(a: Array, b: Array) -> float:
