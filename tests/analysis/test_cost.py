@@ -52,8 +52,6 @@ def test_costs_are_means_over_the_runs(measured):
     text = (measured / "tables/cost.md").read_text()
     assert "students/adkd/rte/seed-1" in text, "which model was timed"
     assert "800" in text, "32 examples in 40 ms"
-    for name in ("cost.png", "cost.pdf"):
-        assert (measured / "figures" / name).stat().st_size > 5000
 
 
 def test_a_latency_that_is_missing_or_stale_is_named_with_its_command(measured):

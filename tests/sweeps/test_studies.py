@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from adkd.analysis.figures.study import expected_best
+from adkd.analysis.stats.budget import expected_best
 from adkd.analysis.study import write
 from adkd.base.errors import InputError, RunError
 from adkd.base.files import read_json, write_json

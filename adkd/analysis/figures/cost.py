@@ -1,4 +1,4 @@
-"""Writes what every method costs, as a table, and draws its score against its training operations."""
+"""Writes what every method costs, as a table, and draws its score against the operations of training."""
 
 from pathlib import Path
 
@@ -7,28 +7,29 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from adkd.analysis.figures import scatter
-from adkd.analysis.figures.stage import save
+from adkd.analysis.figures.style import VERTICAL_AXIS, save
 from adkd.analysis.grid import Column, Grid, read_grid, read_scores
 from adkd.analysis.tables import cost
 
 
-def write(grid: Path, scores: Path, tables: Path, figures: Path) -> None:
-    """Write the table of costs to ``tables``, and ``cost`` as PDF and PNG to ``figures``, on the main split.
+def write(grid_file: Path, scores: Path, tables: Path, figures: Path) -> None:
+    """Write the table of costs to ``tables``, and ``cost`` as PDF, PNG and SVG to ``figures``, on the main split.
 
     Raises:
         InputError: scores or a latency are missing, or do not belong to the plan.
     """
-    cost.write(grid, scores, tables)
-    plan = read_grid(grid)
-    with plt.rc_context(scatter.SCATTER):
-        save(_figure(plan, read_scores(plan, scores)), figures, "cost")
+    cost.write(grid_file, scores, tables)
+    grid = read_grid(grid_file)
+    with plt.rc_context(VERTICAL_AXIS):
+        save(draw(grid, read_scores(grid, scores)), figures, "cost")
 
 
-def _figure(plan: Grid, scores: pd.DataFrame) -> Figure:
-    columns = [column for column in plan.columns(plan.roles[0]) if column.averaged]
+def draw(grid: Grid, scores: pd.DataFrame) -> Figure:
+    """The figure, from the scores and the operations of every run, both in ``scores.csv``."""
+    columns = [column for column in grid.columns(grid.roles[0]) if column.averaged]
 
     def operations(method: str, column: Column) -> pd.Series:
         rows = scores[(scores["method"] == method) & (scores["task"] == column.task.name)]
         return rows.drop_duplicates("seed").set_index("seed")["flops"] / 1e12
 
-    return scatter.draw(plan, scores, columns, operations, "training TFLOPs", log=True)
+    return scatter.draw(grid, scores, columns, operations, "training TFLOPs", log=True)

@@ -1,4 +1,4 @@
-"""The fidelity figure: does a student that took over more of its teacher's reasons score higher?"""
+"""The figure ``fidelity``: does a student whose attributions agree more with its teacher's score higher?"""
 
 from pathlib import Path
 
@@ -8,29 +8,29 @@ from matplotlib.figure import Figure
 
 from adkd.analysis.collect.fidelity import read
 from adkd.analysis.figures import scatter
-from adkd.analysis.figures.stage import save
+from adkd.analysis.figures.style import VERTICAL_AXIS, save
 from adkd.analysis.grid import Column, Grid, read_grid, read_scores
 from adkd.analysis.tables.fidelity import TESTED, values_of
 
 
-def write(grid: Path, scores: Path, fidelity: Path, out: Path) -> None:
-    """Draw ``fidelity`` as PDF and PNG into ``out``: main score against rank correlation, one panel per task.
+def write(grid_file: Path, scores: Path, fidelity: Path, out: Path) -> None:
+    """Draw ``fidelity`` as PDF, PNG and SVG into ``out``: main score against rank correlation, one panel per task.
 
     Raises:
         InputError: a table is missing, or lacks a run of the plan.
     """
-    plan = read_grid(grid)
-    table, found = read_scores(plan, scores), read(plan, fidelity)
-    with plt.rc_context(scatter.SCATTER):
-        save(draw(plan, table, found), out, "fidelity")
+    grid = read_grid(grid_file)
+    scores_table, fidelity_table = read_scores(grid, scores), read(grid, fidelity)
+    with plt.rc_context(VERTICAL_AXIS):
+        save(draw(grid, scores_table, fidelity_table), out, "fidelity")
 
 
-def draw(plan: Grid, table: pd.DataFrame, found: pd.DataFrame) -> Figure:
+def draw(grid: Grid, scores: pd.DataFrame, fidelity: pd.DataFrame) -> Figure:
     """The figure, from the scores and the fidelity of every run."""
-    explained = set(found["task"])
-    columns = [column for column in plan.columns(plan.roles[0]) if column.averaged and column.task.name in explained]
+    explained = set(fidelity["task"])
+    columns = [column for column in grid.columns(grid.roles[0]) if column.averaged and column.task.name in explained]
 
-    def reasons(method: str, column: Column) -> pd.Series:
-        return values_of(found, method, column.task.name, TESTED)
+    def rank_correlations(method: str, column: Column) -> pd.Series:
+        return values_of(fidelity, method, column.task.name, TESTED)
 
-    return scatter.draw(plan, table, columns, reasons, "rank correlation of contributions", log=False)
+    return scatter.draw(grid, scores, columns, rank_correlations, "rank correlation of attributions", log=False)

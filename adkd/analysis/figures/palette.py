@@ -4,12 +4,26 @@ from dataclasses import dataclass
 
 from adkd.analysis.grid import Grid
 
-BLACK, BLUE, VERMILION, GREY = "#000000", "#0072B2", "#D55E00", "#7F7F7F"
-OTHERS = (BLUE, "#009E73", "#E69F00", "#CC79A7", "#56B4E9")
-"""With vermilion for the reference: the palette of Okabe and Ito (2008), which colour-blind readers can tell apart,
-without the yellow that fades on white."""
+BLACK, WHITE, BLUE, VERMILION, GREY, RULE = "#000000", "#ffffff", "#0072b2", "#d55e00", "#7f7f7f", "#e3e3e3"
+GREEN, ORANGE, PINK, SKY = "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
+OTHERS = (BLUE, GREEN, ORANGE, PINK, SKY)
+"""Colours of the methods besides the reference, which is vermilion: the palette of Okabe and Ito (2008), which
+colour-blind readers can tell apart, without the yellow that fades on white."""
+VARIABLES = {
+    BLACK: "ink",
+    WHITE: "paper",
+    GREY: "dim",
+    RULE: "rule",
+    BLUE: "blue",
+    VERMILION: "vermilion",
+    GREEN: "green",
+    ORANGE: "orange",
+    PINK: "pink",
+    SKY: "sky",
+}
+"""Colour -> the CSS variable that replaces it on the page, where it follows the reader's light or dark theme."""
 MARKERS = "s^vPd"
-"""Matplotlib's letters: square, triangle up and down, plus, narrow diamond. Shape tells what colour may not."""
+"""Matplotlib's letters: square, triangle up and down, plus, narrow diamond. Shapes tell apart what colours cannot."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +33,13 @@ class Look:
     color: str
     marker: str
     turn: int = 0
-    """How often its colour was given to a method before it."""
+    """How many methods before it have its colour."""
 
 
 def looks(grid: Grid) -> dict[str, Look]:
-    """Method -> its look; where colours come again, other markers go with them."""
-    found = {grid.reference: Look(VERMILION, "o")}
+    """Method -> its look; methods with the same colour have different markers."""
+    by_method = {grid.reference: Look(VERMILION, "o")}
     for number, method in enumerate(grid.compared):
         turn, place = divmod(number, len(OTHERS))
-        found[method] = Look(OTHERS[place], MARKERS[(place + turn) % len(MARKERS)], turn)
-    return found
+        by_method[method] = Look(OTHERS[place], MARKERS[(place + turn) % len(MARKERS)], turn)
+    return by_method

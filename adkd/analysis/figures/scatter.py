@@ -1,4 +1,4 @@
-"""Scatter plots: the score of methods against something else, a panel per task, names kept out of each other's way."""
+"""Scatter plots: the scores of methods against another quantity, a panel per task, names kept apart."""
 
 from collections.abc import Callable
 from math import cos, log10, pi, sin
@@ -6,81 +6,63 @@ from math import cos, log10, pi, sin
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
-from adkd.analysis.figures.palette import BLACK, looks
-from adkd.analysis.figures.stage import BLANK, STYLE, interval, panels_for, seeds, title
-from adkd.analysis.grid import TEACHER, Column, Grid, seed_scores
+from adkd.analysis.figures.palette import Look, looks
+from adkd.analysis.figures.style import BLANK, describe, interval, mark_teacher, panels_for, points, seeds, title
+from adkd.analysis.grid import Column, Grid, seed_scores
 from adkd.analysis.stats import over_seeds
-from adkd.data.metrics import metric_title
 
 ROWS = 8
 """Height of a panel, in rows of the other figures."""
 DISTANCES = (7, 11, 16, 24, 34, 48)
-"""Points from a mark to its label, the first without overlap is taken."""
-
-
-SCATTER = STYLE | {"axes.spines.left": True, "ytick.major.size": 2.5, "ytick.major.width": 0.6}
-"""The style of the other figures, with a vertical axis that is read."""
+"""Points from a mark to its label; the first without overlap is taken."""
 
 Against = Callable[[str, Column], pd.Series]
-"""(method, column) -> [seeds] what its scores are drawn against; empty where it was not run."""
+"""(method, column) -> [seeds] the values on the horizontal axis; empty if the method was not run."""
 
 
-def draw(plan: Grid, table: pd.DataFrame, columns: list[Column], against: Against, about: str, *, log: bool) -> Figure:
+def draw(grid: Grid, scores: pd.DataFrame, columns: list[Column], against: Against, label: str, *, log: bool) -> Figure:
     """One panel per column: small marks are seeds, large ones means, lines 95 % t intervals, dashed the teacher.
 
     Args:
-        about: name of the horizontal axis.
+        label: of the horizontal axis.
         log: whether that axis is logarithmic.
     """
     figure, panels = panels_for(len(columns), ROWS, share_rows=False)
-    labels = []
+    names = []
     for axes, column in zip(panels, columns, strict=True):
         axes.set_xscale("log" if log else "linear")
-        axes.set_xlabel(about)
-        labels.append(_panel(axes, plan, table, against, column))
+        axes.set_xlabel(label)
+        names.append(_panel(axes, grid, scores, against, column))
     title(
         figure,
-        f"{plan.title + ': score' if plan.title else 'Score'} on {plan.roles[0]} against {about} "
-        f"({seeds(plan)}): large mark = mean, small = a seed; {interval(plan, 'lines =')}; dashed = teacher's score",
+        f"{grid.title + ': score' if grid.title else 'Score'} on {grid.roles[0]} against {label} "
+        f"({seeds(grid)}): large mark = mean, small = a seed; {interval(grid, 'lines =')}; dashed = teacher's score",
     )
     figure.canvas.draw()  # the layout has to be known before labels can be kept apart
     figure.set_layout_engine("none")
-    for axes, of_panel in zip(panels, labels, strict=True):
+    for axes, of_panel in zip(panels, names, strict=True):
         keep_apart(axes, of_panel)
     return figure
 
 
-def _panel(axes: Axes, plan: Grid, table: pd.DataFrame, of_method: Against, column: Column) -> list[Annotation]:
-    """The panel of a task; returns the labels, not yet in their places."""
-    labels, look = [], looks(plan)
-    for method in plan.methods:
-        scores = 100 * seed_scores(table, method, column)
-        pairs = pd.DataFrame({"x": of_method(method, column), "y": scores}).dropna()
-        if not len(pairs):
-            continue
-        color, marker = look[method].color, look[method].marker
-        axes.scatter(pairs["x"], pairs["y"], s=7, marker=marker, color=color, alpha=0.55, linewidths=0)
-        x, y = pairs.mean()
-        across, upright = (over_seeds.interval_over_seeds(pairs[name].to_numpy()) for name in ("x", "y"))
-        axes.plot([across.low, across.high], [y, y], color=color, linewidth=0.9, alpha=0.7)
-        axes.plot([x, x], [upright.low, upright.high], color=color, linewidth=0.9, alpha=0.7)
-        axes.scatter(x, y, s=34, marker=marker, color=color, edgecolors="white", linewidths=0.6, zorder=3)
-        leader = {"arrowstyle": "-", "color": color, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4}
-        text = plan.labels[method]
-        label = axes.annotate(text, (x, y), (0, 0), textcoords="offset points", color=color, arrowprops=leader)
-        label.set_path_effects([withStroke(linewidth=2, foreground="white")])  # to be read across lines
-        labels.append(label)
-    if not labels:
+def _panel(axes: Axes, grid: Grid, scores: pd.DataFrame, against: Against, column: Column) -> list[Annotation]:
+    """Draw the panel of a task; returns the names of its methods, not yet in their places."""
+    names, styles = [], looks(grid)
+    for method in grid.methods:
+        pairs = pd.DataFrame({"x": against(method, column), "y": 100 * seed_scores(scores, method, column)}).dropna()
+        if len(pairs):
+            label = grid.labels[method]
+            names.append(_method(axes, pairs, label, f"{column.title}, {label}", styles[method]))
+    if not names:
         axes.text(0.5, 0.5, "undefined", transform=axes.transAxes, **BLANK)
-    teacher = 100 * seed_scores(table, TEACHER, column).mean()
-    if teacher == teacher:
-        axes.axhline(teacher, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    mark_teacher(axes.axhline, scores, column)
     axes.margins(0.08)
     if axes.get_xscale() == "linear":
         axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -88,12 +70,27 @@ def _panel(axes: Axes, plan: Grid, table: pd.DataFrame, of_method: Against, colu
         _plain_ticks(axes)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.set_title(column.title, loc="left")
-    axes.set_ylabel(f"{metric_title(column.metric)} (×100)")
-    return labels
+    axes.set_ylabel(points(column.metric))
+    return names
+
+
+def _method(axes: Axes, pairs: pd.DataFrame, label: str, where: str, look: Look) -> Annotation:
+    """Draw the marks of one method, ``pairs`` of x and y by seed; returns its name."""
+    axes.scatter(pairs["x"], pairs["y"], s=7, marker=look.marker, color=look.color, alpha=0.55, linewidths=0)
+    x, y = pairs.mean()
+    across, upright = (over_seeds.interval_over_seeds(pairs[name].to_numpy()) for name in ("x", "y"))
+    axes.plot([across.low, across.high], [y, y], color=look.color, linewidth=0.9, alpha=0.7)
+    axes.plot([x, x], [upright.low, upright.high], color=look.color, linewidth=0.9, alpha=0.7)
+    mark = {"s": 34, "marker": look.marker, "color": look.color, "edgecolors": "white", "linewidths": 0.6, "zorder": 3}
+    describe(axes.scatter(x, y, **mark), f"{where}: {axes.get_xlabel()} {x:.3g}, score {y:.1f}".replace("-", "−"))
+    leader = {"arrowstyle": "-", "color": look.color, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4}
+    name = axes.annotate(label, (x, y), (0, 0), textcoords="offset points", color=look.color, arrowprops=leader)
+    name.set_path_effects([withStroke(linewidth=2, foreground="white")])  # to be read across lines
+    return name
 
 
 def _plain_ticks(axes: Axes) -> None:
-    """Plain numbers on a logarithmic axis, as many to a decade as there is room for; most panels span less than one."""
+    """Plain numbers on a logarithmic axis, as many to a decade as fit; most panels span less than one decade."""
     low, high = axes.get_xlim()
     decades = log10(high / low)
     numbers = (1, 1.5, 2, 3, 5, 7) if decades < 0.8 else (1, 2, 5) if decades < 2 else (1,)
@@ -105,7 +102,7 @@ def _plain_ticks(axes: Axes) -> None:
 def keep_apart(axes: Axes, labels: list[Annotation]) -> None:
     """Move every label to the place near its mark where it hides least; the axes' layout has to be final.
 
-    Two labels, or a label on a large mark, weigh most, then leaving the panel, then lines and dots, then distance.
+    Overlap with another label or a large mark weighs most, then leaving the panel, then lines and dots, then distance.
     """
     if not labels:
         return
@@ -127,9 +124,9 @@ def keep_apart(axes: Axes, labels: list[Annotation]) -> None:
         taken.append(_move(label, min(places, key=cost), renderer))
 
 
-def _move(label: Annotation, place: tuple[float, float], renderer: object) -> Bbox:
-    """Put a label so many points from its mark, on the side away from it; returns the box of its text, in pixels."""
+def _move(label: Annotation, place: tuple[float, float], renderer: RendererBase) -> Bbox:
+    """Put a label ``place`` points from its mark, on the side away from it; returns the box of its text, in pixels."""
     across, up = (0 if abs(offset) < 1 else int(np.sign(offset)) for offset in place)
     label.set(position=place, ha=("center", "left", "right")[across], va=("center", "bottom", "top")[up])
     label.update_positions(renderer)
-    return Text.get_window_extent(label, renderer)  # the annotation's own takes the line to the mark in
+    return Text.get_window_extent(label, renderer)  # the annotation's own box includes the line to the mark

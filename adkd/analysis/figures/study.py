@@ -1,6 +1,5 @@
-"""Figures of a study: its course, which settings mattered, score against every setting, best score after n trials."""
+"""Figures of a study: its course, the importance of settings, score against every setting, best of n trials."""
 
-from math import comb
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from adkd.analysis.figures.palette import BLUE, GREY, VERMILION
-from adkd.analysis.figures.stage import BLANK, STYLE, panels_for, save, title
-from adkd.data.metrics import metric_title
+from adkd.analysis.figures.style import BLANK, STYLE, name_rows, panels_for, points, save, title
+from adkd.analysis.stats.budget import expected_best
 from adkd.data.tasks import task
 from adkd.plan.space import Entry
 from adkd.plan.specs import Spec
@@ -20,22 +19,12 @@ from adkd.sweeps.trials import COMPLETE, Trial
 
 
 def write(definition: Spec, trials: list[Trial], weights: pd.DataFrame, out: Path) -> None:
-    """Draw ``history``, ``importance``, ``slices`` and ``expected`` as PDF and PNG into ``out``."""
+    """Draw ``history``, ``importance``, ``slices`` and ``expected`` as PDF, PNG and SVG into ``out``."""
     with plt.rc_context(STYLE):
         save(_history(definition, trials), out, "history")
         save(_importance(definition, weights), out, "importance")
         save(_slices(definition, trials), out, "slices")
         save(_expected(definition, trials), out, "expected")
-
-
-def expected_best(scores: list[float]) -> np.ndarray:
-    """[N] the mean of the best score of n = 1..N trials drawn without replacement from these N (Tang et al. 2020,
-    arXiv:2004.13705): what a smaller budget would have found, had the trials come in another order."""
-    ordered, count = np.sort(scores), len(scores)
-    ranks = range(1, count + 1)
-    # Of all subsets of n trials, comb(i - 1, n - 1) have the i-th smallest score as their best.
-    shares = [[comb(i - 1, n - 1) / comb(count, n) for i in ranks] for n in ranks]
-    return np.array(shares) @ ordered
 
 
 def _history(definition: Spec, trials: list[Trial]) -> Figure:
@@ -60,15 +49,15 @@ def _importance(definition: Spec, weights: pd.DataFrame) -> Figure:
     axes.barh(range(len(values)), np.nan_to_num(values), height=0.55, color=BLUE)
     for row, value in enumerate(values):
         if np.isnan(value):
-            axes.text(0.02, row, "not known", transform=axes.get_yaxis_transform(), **BLANK | {"ha": "left"})
-    axes.set_yticks(range(len(values)), weights["setting"])
-    axes.set_ylim(len(values) - 0.4, -0.6)
+            axes.text(0.02, row, "unknown", transform=axes.get_yaxis_transform(), **BLANK | {"ha": "left"})
+    name_rows(axes, weights["setting"])
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of importance (PED-ANOVA)")
     count = int(weights["trials"].iloc[0])
     title(
         figure,
-        f"{_name(definition)}: what told good trials from bad ones; {count} scored trials, a rough guide at most",
+        f"{_name(definition)}: how much a setting separates good trials from bad ones; "
+        f"{count} scored trials, a rough guide at most",
     )
     return figure
 
@@ -91,13 +80,14 @@ def _slices(definition: Spec, trials: list[Trial]) -> Figure:
         if not number:
             axes.set_ylabel(_score(definition))
     title(
-        figure, f"{_name(definition)}: score against every setting, the others varying too; vermilion = the best trial"
+        figure,
+        f"{_name(definition)}: score against every setting while the others vary too; vermilion = the best trial",
     )
     return figure
 
 
 def _searched(axes: Axes, entry: Entry) -> None:
-    """The axis of a range shows all of it, not just what was tried."""
+    """Show all of the range that was searched, not only the values that were tried."""
     low, high = entry["low"], entry["high"]
     if entry["log"]:
         room = (high / low) ** 0.04
@@ -105,9 +95,8 @@ def _searched(axes: Axes, entry: Entry) -> None:
         axes.set_xlim(low / room, high * room)
         axes.xaxis.set_minor_formatter(NullFormatter())
         if high < 30 * low:  # less than two powers of ten have a tick
-            axes.set_xticks(
-                [low, (low * high) ** 0.5, high], [f"{tick:.2g}" for tick in (low, (low * high) ** 0.5, high)]
-            )
+            ticks = (low, (low * high) ** 0.5, high)
+            axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
     else:
         axes.set_xlim(low - 0.04 * (high - low), high + 0.04 * (high - low))
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=entry["type"] == "int"))
@@ -134,5 +123,4 @@ def _name(definition: Spec) -> str:
 
 
 def _score(definition: Spec) -> str:
-    metric = task(definition["task"]).metrics[0]
-    return f"held-out {metric_title(metric)} (×100)"
+    return f"held-out {points(task(definition['task']).metrics[0])}"

@@ -1,5 +1,6 @@
 """Writes what tuning cost and bought, as a table, and draws the best score to expect of every method by budget."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from matplotlib import pyplot as plt
@@ -7,51 +8,56 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from adkd.analysis.collect.studies import Study, studies_of
-from adkd.analysis.figures.palette import looks
-from adkd.analysis.figures.scatter import SCATTER
-from adkd.analysis.figures.stage import panels_for, save, title
-from adkd.analysis.figures.study import expected_best
+from adkd.analysis.collect.studies import studies_of
+from adkd.analysis.figures.palette import Look, looks
+from adkd.analysis.figures.style import VERTICAL_AXIS, describe, panels_for, points, save, title
 from adkd.analysis.grid import Column, Grid, read_grid
+from adkd.analysis.stats.budget import expected_best
 from adkd.analysis.tables import tuning
-from adkd.data.metrics import metric_title
+
+Scores = Mapping[tuple[str, str], list[float]]
+"""(method, task) -> the held-out scores of all trials of its study, as fractions."""
 
 
-def write(grid: Path, tables: Path, figures: Path) -> None:
-    """Write the table of tuning to ``tables``, and ``tuning`` as PDF and PNG to ``figures``, on the main split.
+def write(grid_file: Path, tables: Path, figures: Path) -> None:
+    """Write the table of tuning to ``tables``, and ``tuning`` as PDF, PNG and SVG to ``figures``, on the main split.
 
     Raises:
         InputError: there is no untuned grid, or scores or a study are missing or do not belong to the plan.
     """
-    tuning.write(grid, tables)
-    after = read_grid(grid)
-    columns = [column for column in after.columns(after.roles[0]) if column.averaged]
-    with plt.rc_context(SCATTER):
-        save(_figure(after, columns, studies_of(after)), figures, "tuning")
+    tuning.write(grid_file, tables)
+    grid = read_grid(grid_file)
+    scores = {pair: study.report["scores"] for pair, study in studies_of(grid).items()}
+    with plt.rc_context(VERTICAL_AXIS):
+        save(draw(grid, scores), figures, "tuning")
 
 
-def _figure(plan: Grid, columns: list[Column], studies: dict[tuple[str, str], Study]) -> Figure:
+def draw(grid: Grid, scores: Scores) -> Figure:
     """One panel per task: the best held-out score to expect of every method after n trials."""
+    columns = [column for column in grid.columns(grid.roles[0]) if column.averaged]
     figure, panels = panels_for(len(columns), 8, share_rows=False)
-    styles = looks(plan)
+    styles = looks(grid)
     for axes, column in zip(panels, columns, strict=True):
-        for method in plan.methods:
-            if (method, column.task.name) in studies:
-                best = 100 * expected_best(studies[method, column.task.name].report["scores"])
-                look = styles[method]
-                line = {"color": look.color, "marker": look.marker, "markersize": 3.5, "linewidth": 1.2}
-                axes.plot(range(1, len(best) + 1), best, label=method, **line)
-        _dress(axes, column)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=6, frameon=False)
-    title(
-        figure,
-        "Best held-out score to expect after n trials, had they come in another order. One n is one budget.",
-    )
+        for method in grid.methods:
+            if (method, column.task.name) in scores:
+                _line(axes, f"{column.title}, {method}", method, scores[method, column.task.name], styles[method])
+        _label(axes, column)
+    handles = {label: line for axes in panels for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    order = [method for method in grid.methods if method in handles]
+    figure.legend([handles[m] for m in order], order, loc="outside lower left", ncols=6, frameon=False)
+    title(figure, "Best held-out score to expect after n trials, had they come in another order. One n is one budget.")
     return figure
 
 
-def _dress(axes: Axes, column: Column) -> None:
+def _line(axes: Axes, where: str, method: str, scores: list[float], look: Look) -> None:
+    best = 100 * expected_best(scores)
+    style = {"color": look.color, "marker": look.marker, "markersize": 3.5, "linewidth": 1.2}
+    (line,) = axes.plot(range(1, len(best) + 1), best, label=method, **style)
+    describe(line, f"{where}: {best[0]:.1f} to expect after 1 trial, {best[-1]:.1f} after {len(best)}")
+
+
+def _label(axes: Axes, column: Column) -> None:
     axes.set_title(column.title, loc="left")
     axes.set_xlabel("scored trials")
-    axes.set_ylabel(f"held-out {metric_title(column.metric)} (×100)")
+    axes.set_ylabel(f"held-out {points(column.metric)}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,0 +1,57 @@
+"""The figure ``differences``: a forest plot of every method's difference to the reference."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from adkd.analysis.figures.palette import BLUE, VERMILION
+from adkd.analysis.figures.style import BLANK, describe, guide_rows, interval, name_rows, panels_for, seeds, title
+from adkd.analysis.grid import Grid
+from adkd.analysis.stats.significance import AVERAGE
+
+
+def draw(grid: Grid, significance: pd.DataFrame) -> Figure:
+    """One panel per column of the main split, and one for the mean over tasks where there is such a mean.
+
+    Args:
+        significance: as read from ``significance.csv``; fractions.
+    """
+    over_seeds, over_tasks = (significance[significance["level"] == level] for level in ("seed", "task"))
+    tested = set(over_seeds["task"])
+    rows_of = {
+        column.title: over_seeds[over_seeds["task"] == column.name]
+        for column in grid.columns(grid.roles[0])
+        if column.name in tested
+    }
+    blank = dict.fromkeys(rows_of, "not run")
+    if over_tasks["difference"].notna().any():
+        average = f"{AVERAGE} over tasks"
+        rows_of[average], blank[average] = over_tasks, "not every task"
+    figure, panels = panels_for(len(rows_of), len(grid.compared))
+    for axes, (name, rows) in zip(panels, rows_of.items(), strict=True):
+        _panel(axes, grid, name, rows.set_index("method"), blank[name])
+    lines = interval(grid, "line =", "not adjusted for many comparisons")
+    title(figure, f"Difference to {grid.reference} on {grid.roles[0]} ({seeds(grid)}): diamond = mean; {lines}")
+    return figure
+
+
+def _panel(axes: Axes, grid: Grid, name: str, rows: pd.DataFrame, blank: str) -> None:
+    """A row per method; ``blank`` stands where ``rows``, by method, have no difference."""
+    axes.axvline(0, color=VERMILION, linewidth=1, zorder=0)
+    for row, method in enumerate(grid.compared):
+        if method not in rows.index or np.isnan(rows.loc[method, "difference"]):
+            axes.text(0.5, row, blank, transform=axes.get_yaxis_transform(), **BLANK)
+            continue
+        mean, low, high = 100 * rows.loc[method, ["difference", "low", "high"]].astype(float)
+        axes.plot([low, high], [row, row], color=BLUE, linewidth=1.4, solid_capstyle="butt")
+        diamond = axes.scatter(mean, row, s=22, marker="D", color=BLUE, linewidths=0, zorder=3)
+        ends = f" [{low:+.2f}, {high:+.2f}]" if low == low else ""
+        describe(diamond, f"{name}, {method}: {mean:+.2f}{ends}".replace("-", "−"))
+    axes.set_title(name, loc="left")
+    axes.set_xlabel(f"points above {grid.reference}")
+    axes.margins(x=0.08)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    name_rows(axes, grid.compared)
+    guide_rows(axes, len(grid.compared))

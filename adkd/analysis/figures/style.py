@@ -1,0 +1,130 @@
+"""What all figures have in common: their style, their panels, their titles, and the files they are saved as."""
+
+import re
+from collections.abc import Callable
+from textwrap import fill
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # no screen is needed
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from adkd.analysis.figures.palette import BLACK, GREY, RULE, VERMILION
+from adkd.analysis.grid import TEACHER, Column, Grid, seed_scores
+from adkd.base.files import new_file
+from adkd.data.metrics import metric_title
+
+STYLE: dict[str, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.size": 0,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "adkd",
+    "savefig.dpi": 200,
+    "savefig.bbox": "tight",
+}
+"""Panels whose rows have names: a vertical axis would say nothing."""
+VERTICAL_AXIS = STYLE | {"axes.spines.left": True, "ytick.major.size": 2.5, "ytick.major.width": 0.6}
+"""Panels with numbers on both axes."""
+FORMATS: dict[str, dict[str, str | None]] = {
+    "pdf": dict.fromkeys(("CreationDate", "ModDate", "Producer", "Creator")),
+    "png": {"Software": None},
+    "svg": dict.fromkeys(("Date", "Creator", "Format", "Type")),
+}
+"""Format -> the metadata that is left out, because it would differ between two runs of the same code."""
+ACROSS = (3, 4)
+"""Numbers of panels side by side that fit the width of a page; the one that leaves fewer gaps is taken."""
+BLANK = {"color": GREY, "ha": "center", "va": "center"}
+"""Text in place of marks."""
+
+
+def panels_for(count: int, rows: int, *, share_rows: bool = True) -> tuple[Figure, list[Axes]]:
+    """A figure with ``count`` panels, each high enough for ``rows`` named rows."""
+    across = max(1, count if count < ACROSS[0] else min(ACROSS, key=lambda number: (-count % number, -number)))
+    down = max(1, -(-count // across))
+    size = (1.4 + 2.1 * across, 0.3 + down * (0.75 + 0.24 * rows))
+    figure, grid = plt.subplots(down, across, figsize=size, squeeze=False, sharey=share_rows, layout="constrained")
+    panels = list(grid.flat)
+    for axes in panels[count:]:
+        axes.set_axis_off()
+    return figure, panels[:count]
+
+
+def name_rows(axes: Axes, names: list[str], marked: str | None = None) -> None:
+    """Name the rows of a panel from top to bottom, the ``marked`` one in colour."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    for label in axes.get_yticklabels():
+        label.set_color(VERMILION if label.get_text() == marked else BLACK)
+
+
+def guide_rows(axes: Axes, count: int) -> None:
+    """Faint lines that lead the eye from the names of ``count`` rows to their marks."""
+    axes.hlines(range(count), 0, 1, transform=axes.get_yaxis_transform(), color=RULE, linewidth=0.6, zorder=-1)
+
+
+def mark_teacher(line: Callable[..., object], scores: pd.DataFrame, column: Column) -> None:
+    """Draw the teacher's mean score, in points, as a dashed line; nothing if it has none.
+
+    Args:
+        line: ``axvline`` or ``axhline`` of a panel.
+    """
+    teacher = 100 * seed_scores(scores, TEACHER, column).mean()
+    if teacher == teacher:
+        line(teacher, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+
+
+def points(metric: str) -> str:
+    """The label of an axis that shows a metric."""
+    return f"{metric_title(metric)} (×100)"
+
+
+def seeds(grid: Grid) -> str:
+    """How many seeds a figure shows, in words."""
+    n = len(grid.seeds)
+    return f"n = {n} seed{'s' * (n > 1)}"
+
+
+def interval(grid: Grid, mark: str, more: str = "") -> str:
+    """What the intervals of a figure are, in words; ``mark`` names what draws them."""
+    words = f"{mark} 95 % t interval over seeds" + f", {more}" * bool(more)
+    return words if len(grid.seeds) > 1 else "one seed: no interval"
+
+
+def title(figure: Figure, text: str) -> None:
+    """Put a heading above all panels, broken into lines of the figure's width."""
+    figure.suptitle(fill(text, int(15 * figure.get_figwidth())), x=0.01, ha="left", fontsize=8.5)
+
+
+def describe(artist: Artist, words: str) -> None:
+    """Give a mark the words that a reader of the SVG hears, or sees when pointing at it."""
+    artist.set_gid(" " + words)
+
+
+def save(figure: Figure, out: Path, name: str) -> None:
+    """Write ``NAME.pdf``, ``NAME.png`` and ``NAME.svg`` into ``out``; the same figure gives the same bytes."""
+    for kind, metadata in FORMATS.items():
+        with new_file(out / f"{name}.{kind}") as temporary:
+            figure.savefig(temporary, format=kind, metadata=metadata)
+            if kind == "svg":
+                temporary.write_text(_titled(temporary.read_text(encoding="utf-8")), encoding="utf-8")
+    plt.close(figure)
+
+
+def _titled(svg: str) -> str:
+    """Matplotlib writes the words of ``describe`` as ids; as ``title`` elements they reach the reader."""
+    return re.sub(r'<g id=" ([^"]*)">', r"<g><title>\1</title>", svg)
