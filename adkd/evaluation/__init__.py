@@ -1,1 +1,1 @@
-"""Questions to a finished model: scores, explanations, latency."""
+"""Measurements on a finished model: scores, explanations, latency."""

@@ -1,4 +1,4 @@
-"""Scores of any sequence classifier on a task's dev sets: a published student, a model of this suite, one's own."""
+"""Scores of any sequence classifier on a task's dev sets, whether this suite trained it or not."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,25 +27,26 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 CLEARLY = 0.1
-"""Another order of the classes is worth a warning from so much more on; two noisy models differ by less."""
+"""The improvement (a fraction) from which another order of the classes is worth a warning: more than noise explains."""
 
 
 def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
-    """What a classifier scores on every dev set of a task.
+    """The scores of a classifier on every dev set of a task.
 
     Args:
         spec: ``model`` (a directory, or a name on the hub), ``tokenizer`` (the same, or a name of
             ``adkd.fetch.checkpoints``; None for the model's own), ``task``, ``source`` and ``exceptions`` (as for
             ``adkd.data.sources.load``), ``max_length`` in tokens, ``labels`` (the task's class names in the order of
-            the model's outputs, or None), ``device``, and ``threads`` (None for torch's choice).
+            the model's outputs, or None), ``device``, and ``threads`` (None for torch's default).
 
     Returns:
-        The spec; ``scores`` and ``constant``, the best constant answer's (split -> metric -> fraction); ``rows``;
-        ``classes`` in the order of the model's outputs and how that is known; ``warnings``; and provenance.
+        The spec; ``scores`` and ``constant``, the scores of the best constant prediction (split -> metric -> fraction);
+        ``rows``; ``classes`` in the order of the model's outputs, and where this order is from; ``warnings``;
+        provenance.
 
     Raises:
-        InputError: no such task or model, a model that is no classifier with the task's number of outputs or that comes
-            without its tokenizer, labels that are not the task's, or data that the source does not have.
+        InputError: the task, the model or its tokenizer does not exist, the model is not a classifier with the task's
+            number of outputs, the labels are not those of the task, or the source does not provide the task.
     """
     task = task_named(spec["task"])
     sources.check(spec["source"], task)
@@ -74,87 +75,89 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def text(found: Mapping[str, Any]) -> str:
-    """What ``evaluate`` has found, for a terminal."""
+def text(report: Mapping[str, Any]) -> str:
+    """The report of ``evaluate`` as text for a terminal."""
     rows = [("split", "metric", "rows", "score", "points", "best constant")]
-    for split, scores in found["scores"].items():
+    for split, scores in report["scores"].items():
         for name, value in scores.items():
-            constant = found["constant"][split][name]
+            constant = report["constant"][split][name]
             shown = (f"{value:.4f}", f"{100 * value:.1f}", f"{100 * constant:.1f}")
-            rows.append((split, name, str(found["rows"][split]), *shown))
+            rows.append((split, name, str(report["rows"][split]), *shown))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     sides = "<<>>>>"
     lines = ["  ".join(f"{part:{s}{w}}" for part, s, w in zip(row, sides, widths, strict=True)) for row in rows]
-    at = f" at {found['revision']}" if found["revision"] else ""
-    lines = [f"{found['spec']['model']}{at} on {task_named(found['spec']['task']).title}", "", *lines, ""]
-    if found["classes"]:
-        lines.append(f"classes in the order of the outputs: {', '.join(found['classes'])} ({found['classes_known']})")
-    return "\n".join([*lines, *(f"warning: {warning}" for warning in found["warnings"])]).rstrip()
+    at = f" at {report['revision']}" if report["revision"] else ""
+    lines = [f"{report['spec']['model']}{at} on {task_named(report['spec']['task']).title}", "", *lines, ""]
+    if report["classes"]:
+        lines.append(f"classes in the order of the outputs: {', '.join(report['classes'])} ({report['classes_known']})")
+    return "\n".join([*lines, *(f"warning: {warning}" for warning in report["warnings"])]).rstrip()
 
 
 def _dev_sets(
     spec: Mapping[str, Any], task: Task, tokenizer: "PreTrainedTokenizerBase", folder: Path
 ) -> dict[str, Examples]:
-    """Split -> its examples, tokenised to ``folder``. No other split is loaded."""
+    """The dev sets of the task by split, tokenised into ``folder``. Loads no other split."""
     import datasets
 
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
-    wanted = task.splits("validation")
-    absent = {split: None for split in task.rows if split not in wanted}
+    names = task.splits("validation")
+    absent = {split: None for split in task.rows if split not in names}
     splits = sources.load(spec["source"], task, {**spec["exceptions"], **absent})
-    for split in wanted:
+    for split in names:
         tokenise(splits[split], task, tokenizer, spec["max_length"]).save_to_disk(folder / split)
     about = {
-        "rows": {split: len(splits[split]) for split in wanted},
-        "labelled": dict.fromkeys(wanted, True),
+        "rows": {split: len(splits[split]) for split in names},
+        "labelled": dict.fromkeys(names, True),
         "pad_token_id": tokenizer.pad_token_id,
         "label_names": list(task.labels),
     }
     write_json(folder / "data.json", about)
-    return {split: Examples.load(folder, split) for split in wanted}
+    return {split: Examples.load(folder, split) for split in names}
 
 
 def _given_order(task: Task, labels: Sequence[str] | None) -> tuple[tuple[str, ...], str] | None:
-    """The order of classes that the user names. Raises InputError unless it is one of the task's labels."""
+    """The order of classes that the user gives. Raises InputError unless it is a permutation of the task's labels."""
     if labels is None:
         return None
     if task.regression:
-        raise InputError(f"labels are {','.join(labels)}; {task.name} is a regression and has none")
+        raise InputError("labels", value=",".join(labels), allowed=f"omitted for {task.name}, a regression task")
     for label in labels:
         if label not in task.labels:
             raise unknown(f"label of {task.name}", label, task.labels)
     if sorted(labels) != sorted(task.labels):
-        raise InputError(f"labels are {','.join(labels)}; expected each of {', '.join(task.labels)} once")
+        allowed = f"each of {', '.join(task.labels)} exactly once"
+        raise InputError("labels", value=",".join(labels), allowed=allowed)
     return tuple(labels), "as given"
 
 
 def _named_order(task: Task, config: PretrainedConfig) -> tuple[tuple[str, ...], str]:
-    """The order of classes by the model's own names for them, or the task's if these are other names."""
-    names = [str(config.id2label[number]) for number in range(task.outputs)]
+    """The order of classes by the names in the model's configuration, or the task's order if these names differ."""
+    id2label: Any = config.id2label
+    names = [str(id2label[number]) for number in range(task.outputs)]
     plain = tuple(name.lower().replace("-", "_").replace(" ", "_") for name in names)
     if sorted(plain) == sorted(task.labels):
-        return plain, "by the model's names for them"
-    return task.labels, f"taken for the task's order: the model calls them {', '.join(names)}"
+        return plain, "by their names in the model"
+    return task.labels, f"assumed to be the task's order: the model names them {', '.join(names)}"
 
 
 def _constant(task: Task, labels: np.ndarray) -> dict[str, float]:
-    """Metric -> the score of the best constant answer to it."""
+    """Metric -> the score of the best constant prediction."""
     return {name: metrics.floor(replace(task, metrics=(name,)), labels) for name in task.metrics}
 
 
 def _better_order(
     task: Task, order: Sequence[str], logits: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
 ) -> list[str]:
-    """A warning if the model's outputs make clearly more sense in another order of the classes.
+    """A warning if the model scores clearly better with another order of the classes.
 
-    It has to beat the best constant answer too: a model that gives one class alone says nothing about the order.
+    That order must also beat the best constant prediction: a model that always predicts one class gives no evidence.
     """
 
     def score(candidate: Sequence[str]) -> float:
         numbers = np.array([task.labels.index(name) for name in candidate])
-        found = [metrics.official(task, numbers[logits[split].argmax(1)], labels[split]) for split in logits]
-        return float(np.mean([values[task.metrics[0]] for values in found]))
+        scores = [metrics.official(task, numbers[logits[split].argmax(1)], labels[split]) for split in logits]
+        return float(np.mean([values[task.metrics[0]] for values in scores]))
 
     if task.regression:
         return []
@@ -163,6 +166,6 @@ def _better_order(
     if not (score(best) > now + CLEARLY and score(best) > floor):
         return []
     return [
-        f"with its outputs taken for {', '.join(best)} this model has {task.metrics[0]} {100 * score(best):.1f}, not "
-        f"{100 * now:.1f}; if that is the order that it was trained with, say so: --labels {','.join(best)}"
+        f"with the order {', '.join(best)} of its outputs, this model has {task.metrics[0]} {100 * score(best):.1f} "
+        f"instead of {100 * now:.1f}; if it was trained with that order, add --labels {','.join(best)}"
     ]

@@ -1,8 +1,8 @@
-"""Explanations of one model: what the tokens of some examples contribute, and how faithful that is to the model."""
+"""Explanations of one model: its attributions on some examples, and how faithful these are to the model."""
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,17 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from transformers import PreTrainedModel
 
 from adkd.base.errors import InputError, RunError
 from adkd.base.files import new_directory, read_json, write_json
 from adkd.base.progress import track
 from adkd.base.seeds import derived
 from adkd.data.batches import Examples, by_length
-from adkd.evaluation.contributions import Contributions, contributions
 from adkd.evaluation.faithfulness import Example, Faithfulness, faithfulness
+from adkd.evaluation.integrated_gradients import Attributions, attributions
 from adkd.fetch import checkpoints
-from adkd.models.encoder import frozen, load_classifier
+from adkd.models.encoder import load_frozen, special_tokens
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)
@@ -32,19 +33,19 @@ BATCH_SIZE = 8
 
 @dataclass(frozen=True)
 class Explanation:
-    """One example and its contributions, without padding."""
+    """One example and its attributions, without padding."""
 
     idx: int
     label: float
     example: Example
-    contributions: Contributions
-    """As of a batch, without B."""
+    attributions: Attributions
+    """Tensors without the dimension B."""
 
     @property
     def order(self) -> np.ndarray:
-        """Positions of the removable tokens, those that speak most for the model's own prediction first."""
-        found = self.contributions
-        of_prediction = found.signed[found.logits.argmax()] if len(found.logits) > 1 else found.signed[0].abs()
+        """Positions of the removable tokens, in descending order of their attribution to the model's own prediction."""
+        signed, logits = self.attributions.signed, self.attributions.logits
+        of_prediction = signed[logits.argmax()] if len(logits) > 1 else signed[0].abs()
         removable = self.example.removable
         return removable[np.argsort(-of_prediction.numpy()[removable], kind="stable")]
 
@@ -53,10 +54,11 @@ def explain(spec: dict[str, Any], out: Path) -> None:
     """The stage: explain one model on some examples, and measure how faithful these explanations are to it.
 
     Args:
-        spec: ``task``, ``split``, ``rows`` (at most so many examples), ``steps`` (of the integral), ``bins`` (shares of
-            tokens, see ``faithfulness``), ``inputs`` (data; teacher or student), device, threads. Which
-            examples these are does not depend on ``seed``.
-        out: gets ``explanation.json`` and ``examples.parquet``, one row per example in the order of ``idx``.
+        spec: ``task``, ``split``, ``rows`` (the largest number of examples), ``steps`` (of the integral), ``bins``
+            (shares of tokens, see ``faithfulness``), ``inputs`` (data; teacher or student), device, threads. The choice
+            of examples does not depend on ``seed``.
+        out: directory for ``explanation.json`` and ``examples.parquet``, which has one row per example, sorted by
+            ``idx``.
 
     Raises:
         InputError: a setting is out of range. Nothing is written then.
@@ -69,88 +71,87 @@ def explain(spec: dict[str, Any], out: Path) -> None:
     examples = Examples.load(data, spec["split"])
     about = read_json(data / "data.json")
     tokenizer = checkpoints.tokenizer(about["spec"]["tokenizer"])
-    model = frozen(load_classifier(place / "model").to(device))
+    model = load_frozen(place / "model", device)
     rows = explained_rows(examples, spec["task"], spec["split"], spec["rows"])
-    special = torch.tensor([tokenizer.cls_token_id, tokenizer.sep_token_id])  # [UNK] is a word, and can be removed
-    found = sorted(explanations(model, examples, rows, special, spec["steps"], device), key=lambda one: one.idx)
-    if not all(one.contributions.error.isfinite().all() for one in found):
+    special = special_tokens(tokenizer)
+    explained = sorted(explanations(model, examples, rows, special, spec["steps"], device), key=lambda e: e.idx)
+    if not all(explanation.attributions.error.isfinite().all() for explanation in explained):
         raise RunError(f"{place}: the model's outputs or their gradients are not finite")
-    own, random = own_and_random(model, found, spec["task"], spec["bins"], device)
-    tokens = [tokenizer.convert_ids_to_tokens(one.example.input_ids.tolist()) for one in found]
+    own, random = own_and_random(model, explained, spec["task"], spec["bins"], device)
+    tokens = [[str(tokenizer.convert_ids_to_tokens(i)) for i in e.example.input_ids.tolist()] for e in explained]
     report = {
         "spec": spec,
-        "rows": len(found),
-        "completeness_error": completeness_error(found),
+        "rows": len(explained),
+        "completeness_error": completeness_error(explained),
         "seconds": time.perf_counter() - began,
         "data_fingerprint": about["fingerprint"],
         **runtime.provenance(device),
     }
     report["versions"]["captum"] = version("captum")
     with new_directory(out) as folder:
-        pq.write_table(_table(found, tokens, own, random), folder / "examples.parquet")
+        pq.write_table(_table(explained, tokens, own, random), folder / "examples.parquet")
         write_json(folder / "explanation.json", report)
-    log.info("wrote %s (%d examples, %.0f s)", out, len(found), report["seconds"])
+    log.info("wrote %s (%d examples, %.0f s)", out, len(explained), report["seconds"])
 
 
 def explained_rows(examples: Examples, task: str, split: str, most: int) -> Tensor:
-    """Which rows of a split are explained, [n]: the same for every model; more rows take the fewer in."""
+    """The rows of a split that are explained, [n]: the same for every model, and a larger ``most`` only adds rows."""
     rng = np.random.default_rng(derived(task, 0, f"explained rows of {split}"))
     return torch.from_numpy(np.sort(rng.permutation(len(examples))[:most]))
 
 
 def explanations(
-    model: nn.Module, examples: Examples, rows: Tensor, special: Tensor, steps: int, device: torch.device
+    model: PreTrainedModel, examples: Examples, rows: Tensor, special: Tensor, steps: int, device: torch.device
 ) -> Iterator[Explanation]:
-    """The rows of a split with their contributions, on the CPU, those of like length together.
+    """The explanations of these rows of a split, on the CPU, in batches of examples of similar length.
 
     Args:
         special: token numbers that are never removed.
     """
     for chosen in track(by_length(examples.lengths[rows], BATCH_SIZE), "explain"):
         batch = examples.batch(rows[chosen])
-        found = contributions(model, batch.to(device), steps)
+        computed = attributions(model, batch.to(device), steps)
         for i, row in enumerate(batch.rows.tolist()):
             length = int(examples.lengths[row])
             ids = batch.input_ids[i, :length]
             yield Explanation(
-                examples.idx[row].item(),
+                int(examples.idx[row]),
                 float(examples.labels[row]),
                 Example(ids, batch.token_type_ids[i, :length], torch.isin(ids, special)),
-                Contributions(
-                    logits=found.logits[i].cpu(),
-                    signed=found.signed[i, :, :length].cpu(),
-                    magnitudes=found.magnitudes[i, :, :length].cpu(),
-                    change=found.change[i].cpu(),
+                Attributions(
+                    logits=computed.logits[i].cpu(),
+                    signed=computed.signed[i, :, :length].cpu(),
+                    magnitudes=computed.magnitudes[i, :, :length].cpu(),
+                    change=computed.change[i].cpu(),
                 ),
             )
 
 
 def own_and_random(
-    model: nn.Module, found: list[Explanation], task: str, bins: list[float], device: torch.device
+    model: PreTrainedModel, explained: list[Explanation], task: str, bins: list[float], device: torch.device
 ) -> tuple[list[Faithfulness], list[Faithfulness]]:
-    """How faithful the explanations are, and tokens in random order: the same order for every model."""
+    """How faithful the explanations are, and a random order of the tokens, which is the same for every model."""
     seed = derived(task, 0, "random order")
-    shuffled = [np.random.default_rng([seed, one.idx]).permutation(one.example.removable) for one in found]
-    examples, logits = [one.example for one in found], torch.stack([one.contributions.logits for one in found])
-    own, random = (
-        faithfulness(model, examples, logits, orders, bins, device)
-        for orders in ([one.order for one in found], shuffled)
-    )
-    return own, random
+    shuffled = [np.random.default_rng([seed, e.idx]).permutation(e.example.removable) for e in explained]
+    examples, logits = [e.example for e in explained], torch.stack([e.attributions.logits for e in explained])
+    own = faithfulness(model, examples, logits, [e.order for e in explained], bins, device)
+    return own, faithfulness(model, examples, logits, shuffled, bins, device)
 
 
-def completeness_error(found: list[Explanation]) -> dict[str, dict[str, float | None]]:
-    """Mean, median and largest completeness error over examples and classes: as it is, and as a share of F's change.
+def completeness_error(explained: list[Explanation]) -> dict[str, dict[str, float | None]]:
+    """Mean, median and maximum of the completeness error over examples and classes.
 
-    A share is of the examples where F changes at all; None if it does nowhere.
+    Returns:
+        The ``absolute`` error, and the error ``relative`` to the change of F, over the examples where F changes; None
+        if it never changes.
     """
     error, change = (
-        np.concatenate([getattr(one.contributions, name).double().numpy() for one in found])
+        np.concatenate([getattr(e.attributions, name).double().numpy() for e in explained])
         for name in ("error", "change")
     )
     moved = change != 0
     values = {"absolute": error, "relative": error[moved] / np.abs(change[moved])}
-    statistics = {"mean": np.mean, "median": np.median, "max": np.max}
+    statistics: dict[str, Callable] = {"mean": np.mean, "median": np.median, "max": np.max}
     return {
         kind: {name: float(of(value)) if len(value) else None for name, of in statistics.items()}
         for kind, value in values.items()
@@ -158,24 +159,24 @@ def completeness_error(found: list[Explanation]) -> dict[str, dict[str, float | 
 
 
 def _table(
-    found: list[Explanation], tokens: list[list[str]], own: list[Faithfulness], random: list[Faithfulness]
+    explained: list[Explanation], tokens: list[list[str]], own: list[Faithfulness], random: list[Faithfulness]
 ) -> pa.Table:
     numbers = pa.list_(pa.float32())
     maps = pa.list_(numbers)
-    parts = [one.contributions for one in found]
-    columns = {
-        "idx": (pa.int64(), [one.idx for one in found]),
-        "label": (pa.float64(), [one.label for one in found]),
+    parts = [e.attributions for e in explained]
+    columns: dict[str, tuple[pa.DataType, list]] = {
+        "idx": (pa.int64(), [e.idx for e in explained]),
+        "label": (pa.float64(), [e.label for e in explained]),
         "tokens": (pa.list_(pa.string()), tokens),
-        "special": (pa.list_(pa.bool_()), [one.example.special.tolist() for one in found]),
-        "logits": (numbers, [one.logits.tolist() for one in parts]),
-        "contributions": (maps, [one.signed.tolist() for one in parts]),
-        "magnitudes": (maps, [one.magnitudes.tolist() for one in parts]),
-        "completeness_error": (numbers, [one.error.tolist() for one in parts]),
-        "comprehensiveness": (pa.float64(), [one.comprehensiveness for one in own]),
-        "sufficiency": (pa.float64(), [one.sufficiency for one in own]),
-        "comprehensiveness_random": (pa.float64(), [one.comprehensiveness for one in random]),
-        "sufficiency_random": (pa.float64(), [one.sufficiency for one in random]),
+        "special": (pa.list_(pa.bool_()), [e.example.special.tolist() for e in explained]),
+        "logits": (numbers, [part.logits.tolist() for part in parts]),
+        "contributions": (maps, [part.signed.tolist() for part in parts]),
+        "magnitudes": (maps, [part.magnitudes.tolist() for part in parts]),
+        "completeness_error": (numbers, [part.error.tolist() for part in parts]),
+        "comprehensiveness": (pa.float64(), [measures.comprehensiveness for measures in own]),
+        "sufficiency": (pa.float64(), [measures.sufficiency for measures in own]),
+        "comprehensiveness_random": (pa.float64(), [measures.comprehensiveness for measures in random]),
+        "sufficiency_random": (pa.float64(), [measures.sufficiency for measures in random]),
     }
     return pa.table({name: pa.array(values, kind) for name, (kind, values) in columns.items()})
 
@@ -183,8 +184,9 @@ def _table(
 def _check(spec: dict[str, Any]) -> None:
     for name in ("rows", "steps"):
         if spec[name] < 1:
-            raise InputError(f"{name} is {spec[name]}, expected a whole number above 0")
-    if wrong := [share for share in spec["bins"] if not 0 < share <= 1]:
-        raise InputError(f"bins has {wrong[0]}, expected shares above 0, up to 1")
+            raise InputError(name, value=spec[name], allowed="an integer of at least 1")
     if not spec["bins"]:
-        raise InputError("bins is empty, expected at least one share of tokens, such as 0.2")
+        raise InputError("bins", value=[], allowed="a list of at least one share of the tokens, such as [0.2]")
+    for place, share in enumerate(spec["bins"]):
+        if not 0 < share <= 1:
+            raise InputError(f"bins[{place}]", value=share, allowed="a share above 0 and at most 1")

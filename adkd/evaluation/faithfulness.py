@@ -1,11 +1,12 @@
 """Comprehensiveness and sufficiency of token orders (DeYoung et al. 2020, ERASER, section 4).
 
-The first tokens of an order are taken out of the example (comprehensiveness: what the model loses) or left alone in it
-(sufficiency: what it still lacks). Taken out means deleted: the example is shorter, and later tokens move up. Special
-tokens always stay. Both are averaged over several shares of the tokens (the paper's AOPC).
+Comprehensiveness is the change of the prediction when the first tokens of the order are removed from the example;
+sufficiency is the change when they are the only tokens left. Removed tokens are deleted: the example becomes shorter,
+and later tokens move forward. Special tokens always stay. Both measures are averaged over several shares of the tokens
+(the paper's AOPC).
 
-As in the paper, a class is measured by its probability. Regression has none: there, by departure, it is the distance
-that the value moves, whichever way.
+As in the paper, the change is a loss of the predicted class's probability. Regression has no probabilities; there, as
+a departure from the paper, it is the absolute change of the value.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ class Example:
     token_type_ids: Tensor
     """[L] int64"""
     special: Tensor
-    """[L] bool: tokens that no text has, such as [CLS]; never removed."""
+    """[L] bool: tokens that are not part of the text, such as [CLS]; they are never removed."""
 
     @property
     def removable(self) -> np.ndarray:
@@ -41,19 +42,19 @@ class Example:
         return (~self.special).nonzero()[:, 0].numpy()
 
     def without(self, positions: np.ndarray) -> "Example":
-        """The shorter example that is left when the tokens at ``positions`` are deleted."""
-        kept = np.delete(np.arange(len(self.input_ids)), positions)
+        """The shorter example that remains when the tokens at ``positions`` are deleted."""
+        kept = torch.from_numpy(np.delete(np.arange(len(self.input_ids)), positions))
         return Example(self.input_ids[kept], self.token_type_ids[kept], self.special[kept])
 
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """Of one example and one order of its tokens, averaged over the bins; None where no token can be removed."""
+    """Measures of one example and one order of its tokens, averaged over the bins; None if no token can be removed."""
 
     comprehensiveness: float | None
-    """Loss of probability without the first tokens; the larger, the more the prediction hung on them."""
+    """Loss of probability without the first tokens: large if the prediction depends on them."""
     sufficiency: float | None
-    """Loss of probability with the first tokens alone; the smaller, the more of the prediction they carry."""
+    """Loss of probability with the first tokens alone: small if they are enough for the prediction."""
 
 
 def faithfulness(
@@ -68,14 +69,14 @@ def faithfulness(
 
     Args:
         model: in eval mode, on ``device``.
-        logits: [n, C], the model's own of the whole examples, on the CPU.
-        orders: for every example its removable positions, the most important first.
-        bins: shares of the removable tokens; as many as it takes to have at least such a share.
+        logits: [n, C], the model's logits for the complete examples, on the CPU.
+        orders: the removable positions of every example, the most important first.
+        bins: shares of the removable tokens; the number of tokens is rounded up.
     """
-    changed = []
+    changed: list[Example] = []
     for example, order in zip(examples, orders, strict=True):
         for share in bins:
-            count = ceil(share * len(order) - 1e-9)  # 0.07 * 100 is above 7 in floating point
+            count = ceil(share * len(order) - 1e-9)  # 0.07 * 100 exceeds 7 in floating point
             changed += [example.without(order[:count]), example.without(order[count:])]
     after = logits_of_examples(model, changed, device).unflatten(0, (len(examples), -1)).double()  # [n, 2 bins, C]
     before = logits.double()[:, None]  # [n, 1, C]
@@ -91,15 +92,15 @@ def faithfulness(
 
 def logits_of_examples(model: nn.Module, examples: Sequence[Example], device: torch.device) -> Tensor:
     """[n, C] on the CPU, in the order of the examples."""
-    lengths = torch.tensor([len(example.input_ids) for example in examples])
+    lengths = torch.tensor([len(example.input_ids) for example in examples])  # [n]
     parts, order = [], []
     with torch.no_grad():
         for rows in track(by_length(lengths, BATCH_SIZE), "remove tokens"):
             chosen = [examples[row] for row in rows.tolist()]
             batch = Batch(
-                input_ids=pad_sequence([one.input_ids for one in chosen], batch_first=True),
-                token_type_ids=pad_sequence([one.token_type_ids for one in chosen], batch_first=True),
-                mask=(torch.arange(lengths[rows].max()) < lengths[rows][:, None]).long(),
+                input_ids=pad_sequence([example.input_ids for example in chosen], batch_first=True),
+                token_type_ids=pad_sequence([example.token_type_ids for example in chosen], batch_first=True),
+                mask=(torch.arange(int(lengths[rows].max())) < lengths[rows][:, None]).long(),
                 labels=torch.zeros(len(rows)),
                 rows=rows,
             )

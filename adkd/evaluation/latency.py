@@ -1,4 +1,4 @@
-"""Latency of one model: how long a forward pass over real dev examples takes, one at a time and many at once."""
+"""Latency of one model: the duration of a forward pass over real dev examples, for several batch sizes."""
 
 import logging
 import time
@@ -14,14 +14,14 @@ from adkd.base.files import new_directory, read_json, write_json
 from adkd.base.progress import track
 from adkd.base.seeds import derived
 from adkd.data.batches import Batch, Examples
-from adkd.models.encoder import frozen, load_classifier
+from adkd.models.encoder import load_frozen
 from adkd.models.passes import logits_of
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)
 
 WARM_UP = 3
-"""Batches that are run before any is timed."""
+"""Number of batches that are run before the first timed one."""
 
 
 def measure(spec: dict[str, Any], out: Path) -> None:
@@ -30,8 +30,8 @@ def measure(spec: dict[str, Any], out: Path) -> None:
     Args:
         spec: ``task``, ``split``, ``batch_sizes``, ``repeats`` (timed batches of every size), ``inputs`` (data; teacher
             or student), device, threads.
-        out: gets ``latency.json``: per batch size median and quartiles in seconds, the number of timed batches and
-            their mean length in tokens, padding included.
+        out: directory for ``latency.json``, which holds per batch size the median and quartiles in seconds, the number
+            of timed batches and their mean length in tokens, including padding.
 
     Raises:
         InputError: there is no model, or the split has fewer examples than a batch.
@@ -39,12 +39,13 @@ def measure(spec: dict[str, Any], out: Path) -> None:
     device = runtime.start(spec)
     data, place = Path(spec["inputs"]["data"]), Path(spec["inputs"].get("teacher") or spec["inputs"]["student"])
     if not (place / "model").is_dir():
-        raise InputError(f"{place} has no model; train it first")
+        raise InputError(f"{place} has no model", remedy="train it first")
     examples = Examples.load(data, spec["split"])
-    if max(spec["batch_sizes"]) > len(examples):
-        raise InputError(f"{data}: {spec['split']} has {len(examples)} rows, a batch {max(spec['batch_sizes'])}")
-    model = frozen(load_classifier(place / "model").to(device))
-    found = {}
+    if (largest := max(spec["batch_sizes"])) > len(examples):
+        limit = f"at most {len(examples)}, the number of rows of {spec['split']}"
+        raise InputError("batch_sizes", value=largest, allowed=limit)
+    model = load_frozen(place / "model", device)
+    results = {}
     for size in spec["batch_sizes"]:
         rng = np.random.default_rng(derived(spec["task"], 0, f"latency of {size}"))
         chosen = [rng.choice(len(examples), size, replace=False) for _ in range(WARM_UP + spec["repeats"])]
@@ -52,11 +53,11 @@ def measure(spec: dict[str, Any], out: Path) -> None:
         seconds = [_seconds(model, batch, device) for batch in track(batches, f"batch of {size}")][WARM_UP:]
         low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75)).tolist()
         tokens = float(np.mean([batch.mask.shape[1] for batch in batches[WARM_UP:]]))
-        found[str(size)] = {"median": middle, "low": low, "high": high, "batches": len(seconds), "tokens": tokens}
+        results[str(size)] = {"median": middle, "low": low, "high": high, "batches": len(seconds), "tokens": tokens}
         log.info("batch of %d: %.2f ms (median of %d)", size, 1000 * middle, len(seconds))
     about = {
         "spec": spec,
-        "latency": found,
+        "latency": results,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "data_fingerprint": read_json(data / "data.json")["fingerprint"],
     }
@@ -68,5 +69,5 @@ def _seconds(model: nn.Module, batch: Batch, device: torch.device) -> float:
     """One forward pass, from tokens to logits."""
     began = time.perf_counter()
     with torch.no_grad():
-        logits_of(model, batch).cpu()  # waits for a GPU
+        logits_of(model, batch).cpu()  # waits until a GPU has finished
     return time.perf_counter() - began

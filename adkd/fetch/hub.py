@@ -1,7 +1,8 @@
-"""The Hugging Face hub: one place that reaches it, gives up soon when it cannot, and says what to do instead."""
+"""Downloads from the Hugging Face hub: fail fast without a network, and with a remedy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from adkd.base.errors import InputError
@@ -9,33 +10,32 @@ from adkd.base.errors import InputError
 PROBE_SECONDS = 5.0
 CONFIG = ("config.json", "tokenizer*", "vocab.txt", "special_tokens_map.json")
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""In the order of preference; only the first that a model has is downloaded."""
+"""In order of preference; only the first file that a model has is downloaded."""
 
 
 def snapshot(model: str, revision: str | None, weights: bool) -> Path:
-    """The local directory with a model's configuration and tokenizer, and its weights if asked for.
+    """The local directory with a model's configuration and tokenizer, and its weights if these are wanted.
 
     Raises:
         InputError: it is not in the local cache and the hub cannot be reached, or the hub does not have it.
     """
     from huggingface_hub import snapshot_download
 
-    wanted = {"repo_id": model, "revision": revision}
     try:
-        found = Path(snapshot_download(**wanted, local_files_only=True))
-        if _whole(found, weights):
-            return found
+        directory = Path(snapshot_download(model, revision=revision, local_files_only=True))
+        if _is_complete(directory, weights):
+            return directory
     except (OSError, ValueError):
         pass  # not in the cache: ask the hub
-    instead = "use an embedded or generated model, or name a local directory that holds this one"
-    with _reached(f'model "{model}"', instead):
-        found = Path(snapshot_download(**wanted, allow_patterns=list(CONFIG)))
+    remedy = "use an embedded or generated model, or name a local directory that holds this one"
+    with _online(f'model "{model}"', remedy):
+        directory = Path(snapshot_download(model, revision=revision, allow_patterns=list(CONFIG)))
         for file in WEIGHTS if weights else ():
-            if not _whole(found, weights):
-                found = Path(snapshot_download(**wanted, allow_patterns=[file]))
-        if not _whole(found, weights):
-            raise InputError(f'model "{model}" has no configuration, no tokenizer or none of {", ".join(WEIGHTS)}')
-    return found
+            if not _is_complete(directory, weights):
+                directory = Path(snapshot_download(model, revision=revision, allow_patterns=[file]))
+        if not _is_complete(directory, weights):
+            raise InputError(f'model "{model}" lacks a configuration, a tokenizer or weights ({" or ".join(WEIGHTS)})')
+    return directory
 
 
 def dataset_file(dataset: str, file: str, revision: str) -> Path:
@@ -46,39 +46,42 @@ def dataset_file(dataset: str, file: str, revision: str) -> Path:
     """
     from huggingface_hub import hf_hub_download
 
-    wanted = {"repo_id": dataset, "filename": file, "revision": revision, "repo_type": "dataset"}
+    download = partial(hf_hub_download, dataset, file, revision=revision, repo_type="dataset")
     try:
-        return Path(hf_hub_download(**wanted, local_files_only=True))
+        return Path(download(local_files_only=True))
     except (OSError, ValueError):
         pass  # not in the cache: ask the hub
-    instead = 'set the data source to "directory" and its path to a local copy, or use the embedded config'
-    with _reached(f'{file} of dataset "{dataset}"', instead):
-        return Path(hf_hub_download(**wanted))
+    remedy = 'set the data source to "directory" and its path to a local copy, or use the embedded config'
+    with _online(f'{file} of dataset "{dataset}"', remedy):
+        return Path(download())
 
 
-def _whole(directory: Path, weights: bool) -> bool:
-    have = {file.name for file in directory.iterdir()}
+def _is_complete(directory: Path, weights: bool) -> bool:
+    names = {file.name for file in directory.iterdir()}
     return (
-        "config.json" in have
-        and bool(have & {"tokenizer.json", "vocab.txt"})
-        and (not weights or bool(have & set(WEIGHTS)))
+        "config.json" in names
+        and bool(names & {"tokenizer.json", "vocab.txt"})
+        and (not weights or bool(names & set(WEIGHTS)))
     )
 
 
 @contextmanager
-def _reached(what: str, instead: str) -> Iterator[None]:
-    """One probe first, because the hub's own client goes on retrying for up to a minute when there is no network."""
+def _online(what: str, remedy: str) -> Iterator[None]:
+    """Turn a failure to reach the hub into an InputError.
+
+    Probes the hub once first, because without a network the hub's own client retries for up to a minute.
+    """
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
 
     try:
         get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS)
     except Exception as error:
-        raise InputError(f"{what} is not on this machine, and the hub cannot be reached; {instead}") from error
+        raise InputError(f"{what} is not on this machine, and the hub cannot be reached", remedy=remedy) from error
     try:
         yield
     except InputError:
         raise
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"the hub did not give {what}: {first}; {instead}") from error
+        raise InputError(f"cannot download {what} from the hub: {first}", remedy=remedy) from error

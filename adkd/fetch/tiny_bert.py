@@ -1,4 +1,4 @@
-"""The generated encoder ``tiny_bert``: never trained, the same on every machine, and nothing has to be downloaded."""
+"""The generated encoder ``tiny_bert``: never trained, the same on every machine, without any download."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ FILLER = tuple(f"word{i}" for i in range(100))
 CUES = tuple(tuple(f"{color}{i}" for i in range(8)) for color in ("red", "green", "blue"))
 """Class number -> its cue words; regression uses those of class 0."""
 VOCABULARY = (*SPECIAL, *FILLER, *(word for words in CUES for word in words))
-"""The tokens that ``tiny_bert`` knows, in the order of their numbers."""
+"""The vocabulary of ``tiny_bert``, in the order of the token numbers."""
 
 TINY: dict[str, Any] = {
     "num_hidden_layers": 4,
@@ -20,14 +20,14 @@ TINY: dict[str, Any] = {
     "num_attention_heads": 4,
     "intermediate_size": 64,
     "max_position_embeddings": 128,
-    # Larger than BERT's 0.02: this encoder is never pre-trained, and at 32 units it would start out all but silent.
+    # Larger than BERT's 0.02: without pre-training and with 32 units, activations would be close to 0 otherwise.
     "initializer_range": 0.1,
 }
 TINY_SEED = 20231
 
 
 def directory() -> Path:
-    """The generated encoder, made at its first use. Its directory is named by what it is made from."""
+    """The directory of the encoder, which is generated at its first use and named after what determines it."""
     recipe = sha256(json_text([TINY, TINY_SEED, VOCABULARY]).encode()).hexdigest()
     place = assets.cache() / f"tiny_bert-{recipe[:12]}"
     if not place.is_dir():
@@ -42,7 +42,7 @@ def _make(place: Path) -> None:
     from safetensors.torch import save_file
     from transformers import BertConfig, BertModel
 
-    with torch.random.fork_rng(devices=[]):  # the run's own random numbers stay as they were
+    with torch.random.fork_rng(devices=[]):  # leaves the run's own random numbers unchanged
         torch.manual_seed(TINY_SEED)
         model = BertModel(BertConfig(vocab_size=len(VOCABULARY), **TINY))
     settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 128}

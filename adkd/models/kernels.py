@@ -1,16 +1,16 @@
-"""Faster twins of operations inside a BERT encoder. Each has a plain twin that a test holds it equal to.
+"""Faster versions of operations inside a BERT encoder. Each is tested against its PyTorch original.
 
-* ``gelu``: PyTorch differentiates GELU's gradient by a formula of its own with a dozen passes over the largest tensor
-  of a layer; here its gradient's gradient is written out. Plain twin: ``torch.nn.functional.gelu``.
-* ``drop``, dropout: on a CPU, PyTorch draws one number per element in one thread, which makes up a twentieth of a
-  training step. Here one 64-bit draw serves four elements of 16 bits, so that p is rounded to a multiple of 2^-16 (0.1
-  becomes 0.100006, and what is kept is scaled by just that). Plain twin, used on a GPU:
-  ``torch.nn.functional.dropout``.
-* ``attention``: softmax attention around that dropout, twice differentiable; fused attention where that is allowed.
+* ``gelu``: PyTorch differentiates GELU's gradient with a dozen passes over the largest tensor of a layer; here the
+  gradient of the gradient is written out. Original: ``torch.nn.functional.gelu``.
+* ``drop``, dropout: on a CPU, PyTorch draws one number per element in one thread, which takes a twentieth of a training
+  step. Here one 64-bit draw serves four elements, 16 bits each, so p is rounded to a multiple of 2^-16: 0.1 becomes
+  0.100006, and the kept elements are scaled accordingly. Original, used on a GPU: ``torch.nn.functional.dropout``.
+* ``attention``: softmax attention with this dropout, twice differentiable; ``fused_attention`` where one gradient is
+  enough.
 """
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +25,11 @@ TWICE_DIFFERENTIABLE, FUSED = "adkd_twice_differentiable", "adkd_fused"
 """Names of the two attention implementations, for ``attn_implementation``."""
 
 
-def install(model: nn.Module) -> nn.Module:
-    """Put the faster twins in the place of the model's own GELU and dropout; its parameters and their names stay."""
+M = TypeVar("M", bound=nn.Module)
+
+
+def install(model: M) -> M:
+    """Replace the model's GELU and dropout by the faster versions; its parameters keep their names."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
@@ -60,7 +63,7 @@ def gelu(x: Tensor) -> Tensor:
 
 
 def drop(x: Tensor, p: float, training: bool) -> Tensor:
-    """Each element 0 with probability p, else scaled by 1 / (1 - p); ``x`` itself outside of training."""
+    """Dropout: each element is 0 with probability p and scaled by 1 / (1 - p) otherwise; ``x`` itself in eval mode."""
     if not training or p == 0:
         return x
     if x.device.type != "cpu":
@@ -114,9 +117,9 @@ def fused_attention(
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, Tensor | None]:
-    """Attention that is differentiated once; ``attention_mask`` is True where a key counts.
+    """Attention that can be differentiated once; ``attention_mask`` is True where a key counts.
 
-    PyTorch's fused kernels; only on a CPU with dropout, where they fall back to its slow dropout, the one above.
+    Uses PyTorch's fused kernels, except on a CPU with dropout, where these would fall back to PyTorch's slow dropout.
     """
     if dropout and module.training and query.device.type == "cpu":
         if attention_mask is not None:
@@ -135,7 +138,7 @@ AttentionMaskInterface.register(FUSED, sdpa_mask)
 
 
 class _Masked(Function):
-    """x * kept * scale: linear, so that every gradient is the same function of the one before."""
+    """x * kept * scale: linear in x, so its gradient is the same function of the incoming gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kept: Tensor, scale: float) -> Tensor:

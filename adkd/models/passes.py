@@ -1,76 +1,81 @@
-"""One forward pass of a BERT-like classifier, with just the outputs that somebody asked for.
+"""One forward pass of a BERT-like classifier, which keeps only the outputs that are asked for.
 
 The classifier reads the first token alone. So unless the last layer's other states are asked for, that layer computes
-keys and values of every token and all the rest of the first: the same logits and gradients, for a sixth of its cost.
+keys and values of every token and everything else for the first token only: the same logits and gradients, at a sixth
+of the layer's cost.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
-from transformers import BertForSequenceClassification
+from transformers import BertForSequenceClassification, PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.bert.modeling_bert import eager_attention_forward
 
 from adkd.base.errors import RunError
 from adkd.data.batches import Batch
 from adkd.methods.contract import Pass
+from adkd.models.encoder import embeddings, layers, shape
+
+Recorded = dict[str, list[Tensor]]
+"""Name of an output -> what the modules that compute it returned, in the order of the layers."""
 
 
-def forward(model: nn.Module, batch: Batch, needs: frozenset[str], depth: int = 0) -> Pass:
+def forward(model: PreTrainedModel, batch: Batch, needs: frozenset[str], depth: int = 0) -> Pass:
     """The model's pass over a batch.
 
     Args:
-        model: a sequence classifier whose encoder has ``embeddings`` and ``encoder.layer`` (the BERT family).
+        model: a sequence classifier of the BERT family.
         batch: on the model's device.
-        needs: names of ``adkd.methods.method_config.OUTPUTS`` to keep. Logits always are. A model does not know its own
-            token maps: asked for them, it keeps what they are made of, the states and ``logits_from``.
-        depth: 0-based encoder layer whose input is kept as ``states`` and taken by ``logits_from``.
+        needs: names of ``adkd.methods.method_config.OUTPUTS`` to keep. Logits are always kept. A pass does not compute
+            ``token_maps``; it keeps what they are computed from, ``states`` and ``logits_from``.
+        depth: 0-based encoder layer whose input is kept as ``states`` and replaced by ``logits_from``.
     """
-    outputs: dict[str, list[Tensor]] = {"embeddings": [], "states": [], "hidden": [], "query": [], "key": []}
-
-    def keep(name: str) -> Callable:
-        def hook(module: nn.Module, inputs: tuple, output: Tensor | tuple) -> None:
-            outputs[name].append(output[0] if isinstance(output, tuple) else output)
-
-        return hook
-
-    def hooks() -> Iterator[RemovableHandle]:
-        base = model.base_model
-        if "embeddings" in needs:
-            yield base.embeddings.register_forward_hook(keep("embeddings"))
-        if "token_maps" in needs:
-            yield before(model, depth).register_forward_hook(keep("states"))
-        for layer in base.encoder.layer:
-            if needs & {"hidden", "cls"}:
-                yield layer.register_forward_hook(keep("hidden"))
-            if "attentions" in needs:
-                yield layer.attention.self.query.register_forward_hook(keep("query"))
-                yield layer.attention.self.key.register_forward_hook(keep("key"))
-
-    whole = bool(needs & {"hidden", "attentions"})
-    with attached(hooks()):
-        logits = logits_of(model, batch, whole_last_layer=whole)
-    hidden = outputs["hidden"]
-    heads = model.config.num_attention_heads
+    recorded: Recorded = {name: [] for name in ("embeddings", "states", "hidden", "query", "key")}
+    with attached(_recorders(model, needs, depth, recorded)):
+        logits = logits_of(model, batch, whole_last_layer=bool(needs & {"hidden", "attentions"}))
+    hidden, heads = recorded["hidden"], shape(model).heads
+    pairs = zip(recorded["query"], recorded["key"], strict=True)
     return Pass(
         logits=logits,
-        cls=torch.stack([h[:, 0] for h in hidden], dim=1) if "cls" in needs else None,
-        embeddings=_only(outputs["embeddings"]),
+        cls=torch.stack([states[:, 0] for states in hidden], dim=1) if "cls" in needs else None,
+        embeddings=_only(recorded["embeddings"]),
         hidden=tuple(hidden) if "hidden" in needs else None,
-        attentions=tuple(attention_scores(q, k, heads) for q, k in zip(outputs["query"], outputs["key"], strict=True))
-        if "attentions" in needs
-        else None,
-        states=_only(outputs["states"]),
+        attentions=tuple(attention_scores(*pair, heads) for pair in pairs) if "attentions" in needs else None,
+        states=_only(recorded["states"]),
         logits_from=lambda states: logits_from(model, batch, states, depth),
     )
 
 
+def _recorders(model: nn.Module, needs: frozenset[str], depth: int, recorded: Recorded) -> Iterator[RemovableHandle]:
+    """Hooks that append the outputs of modules to ``recorded``."""
+
+    def record(name: str, module: Any) -> RemovableHandle:
+        def hook(module: nn.Module, inputs: tuple, output: Tensor | tuple) -> None:
+            recorded[name].append(output[0] if isinstance(output, tuple) else output)
+
+        return module.register_forward_hook(hook)
+
+    if "embeddings" in needs:
+        yield record("embeddings", embeddings(model))
+    if "token_maps" in needs:
+        yield record("states", before(model, depth))
+    for layer in layers(model):
+        if needs & {"hidden", "cls"}:
+            yield record("hidden", layer)
+        if "attentions" in needs:
+            attention: Any = layer.attention
+            yield record("query", attention.self.query)
+            yield record("key", attention.self.key)
+
+
 def logits_from(model: nn.Module, batch: Batch, states: Tensor, depth: int = 0) -> Tensor:
-    """Logits [B, C] of the model with these states [B, L, H] in place of what its layer ``depth`` would read."""
+    """Logits [B, C] of the model with ``states`` [B, L, H] in place of the input of its layer ``depth``."""
 
     def replace(module: nn.Module, inputs: tuple, output: Tensor | tuple) -> Tensor | tuple:
         return (states, *output[1:]) if isinstance(output, tuple) else states
@@ -80,26 +85,25 @@ def logits_from(model: nn.Module, batch: Batch, states: Tensor, depth: int = 0) 
 
 
 def before(model: nn.Module, depth: int) -> nn.Module:
-    """The module whose output the encoder layer ``depth`` reads: another layer, or the embedding block."""
-    base = model.base_model
-    return base.encoder.layer[depth - 1] if depth else base.embeddings
+    """The module whose output the encoder layer ``depth`` reads: the previous layer, or the embedding block."""
+    return layers(model)[depth - 1] if depth else embeddings(model)
 
 
 def logits_of(model: nn.Module, batch: Batch, *, whole_last_layer: bool = False) -> Tensor:
-    """Logits [B, C]; the last layer computes the first token alone, if the model is one where that is known to do."""
+    """Logits [B, C]; the last layer of a BERT model computes the first token alone unless ``whole_last_layer``."""
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.mask, "token_type_ids": batch.token_type_ids}
     if whole_last_layer or not isinstance(model, BertForSequenceClassification):
         return model(**inputs).logits
-    last = model.base_model.encoder.layer[-1]
+    last: Any = layers(model)[-1]
     last.forward = partial(first_token, last)
     try:
         return model(**inputs).logits
     finally:
-        del last.forward  # the class's own shows again
+        del last.forward  # makes the method of the class visible again
 
 
-def first_token(layer: nn.Module, hidden: Tensor, attention_mask: Tensor | None, *_: object, **__: object) -> Tensor:
-    """What a BERT layer makes of the first token, [B, L, H] -> [B, 1, H]."""
+def first_token(layer: Any, hidden: Tensor, attention_mask: Tensor | None, *_: object, **__: object) -> Tensor:
+    """The output of a BERT layer for the first token, [B, L, H] -> [B, 1, H]."""
     attention = layer.attention.self
     first = hidden[:, :1]
     query, key, value = (
@@ -126,9 +130,9 @@ def attention_scores(query: Tensor, key: Tensor, heads: int) -> Tensor:
 
 
 @contextmanager
-def attached(handles: Iterator[RemovableHandle] | list[RemovableHandle]) -> Iterator[None]:
-    """Hooks that are gone when the block ends, also when it raises."""
-    handles = list(handles)
+def attached(hooks: Iterable[RemovableHandle]) -> Iterator[None]:
+    """Remove these hooks when the block ends, also when it raises."""
+    handles = list(hooks)
     try:
         yield
     finally:
@@ -138,5 +142,5 @@ def attached(handles: Iterator[RemovableHandle] | list[RemovableHandle]) -> Iter
 
 def _only(outputs: list[Tensor]) -> Tensor | None:
     if len(outputs) > 1:
-        raise RunError(f"one block ran {len(outputs)} times in one pass; this encoder is not supported")
+        raise RunError(f"an encoder block ran {len(outputs)} times in one pass; this encoder is not supported")
     return outputs[0] if outputs else None

@@ -21,6 +21,7 @@ from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
 from adkd.methods.contract import Method
 from adkd.methods.settings import Training
+from adkd.models.encoder import head, name_classes
 from adkd.models.passes import logits_of
 from adkd.training import runtime
 from adkd.training.flops import training_flops
@@ -147,7 +148,7 @@ def train_as_told(
         device=device,
     )
     if task.regression and run.training.regression_bias == "mean":
-        nn.init.constant_(model.classifier.bias, run.examples.labels.mean().item())
+        nn.init.constant_(head(model).bias, run.examples.labels.mean().item())
     history = fit(model, method, run)
     return Trained(run, watch, history, time.perf_counter() - began, started)
 
@@ -175,8 +176,7 @@ def train_and_write(
     task = task_named(spec["task"])
     data = Path(spec["inputs"]["data"])
     if task.labels:
-        model.config.id2label = dict(enumerate(task.labels))
-        model.config.label2id = {label: number for number, label in enumerate(task.labels)}
+        name_classes(model, task.labels)
     trained = train_as_told(spec, model, method, teacher, device)
     about = runtime.provenance(device)  # before anything else takes memory
     with new_directory(out) as folder:

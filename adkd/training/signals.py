@@ -24,7 +24,7 @@ from adkd.data.batches import Batch, Examples, by_length
 from adkd.methods.attribution import token_maps
 from adkd.methods.contract import Pass
 from adkd.methods.method_config import STORED, TokenMap
-from adkd.models.encoder import frozen, load_classifier
+from adkd.models.encoder import load_frozen
 from adkd.models.passes import forward
 from adkd.training import runtime
 
@@ -43,7 +43,7 @@ def compute(spec: dict[str, Any], out: Path) -> None:
     device = runtime.start(spec)
     data, teacher = Path(spec["inputs"]["data"]), Path(spec["inputs"]["teacher"])
     examples = Examples.load(data, "train")
-    model = frozen(load_classifier(teacher / "model").to(device))
+    model = load_frozen(teacher / "model", device)
     with new_directory(out) as folder:
         shards = []
         for first in range(0, len(examples), SHARD_ROWS):

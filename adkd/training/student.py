@@ -12,7 +12,7 @@ from adkd.data.tasks import task as task_named
 from adkd.fetch import checkpoints
 from adkd.methods import registry
 from adkd.methods.contract import Method, Setup
-from adkd.models.encoder import checkpoint_shape, frozen, load_classifier, new_classifier, shape
+from adkd.models.encoder import checkpoint_shape, load_frozen, new_classifier, shape
 from adkd.training import runtime
 from adkd.training.run import train_and_write
 from adkd.training.signals import Signal, Teacher
@@ -47,7 +47,7 @@ def learner(spec: dict[str, Any], device: torch.device) -> tuple[nn.Module, Meth
     stored = {name: Signal(Path(path), fingerprint) for name, path in inputs["signals"].items()}
     live = None
     if "teacher" in inputs:
-        live = frozen(load_classifier(Path(inputs["teacher"]) / "model").to(device))
+        live = load_frozen(Path(inputs["teacher"]) / "model", device)
     config = registry.configure(spec["method"], spec["settings"])
     setup = Setup(task.outputs, task.regression, checkpoint_shape(spec["teacher_model"]), shape(student))
     if reason := config.fits(setup.teacher, setup.student):

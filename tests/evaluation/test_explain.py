@@ -1,4 +1,4 @@
-"""Contributions against a plain integral, completeness, removal of tokens against a plain loop, and the whole stage."""
+"""Attributions against a plain integral, completeness, removal of tokens against a plain loop, and the stage."""
 
 from math import ceil
 from statistics import mean
@@ -11,10 +11,10 @@ import torch
 from adkd.base.errors import InputError, RunError
 from adkd.base.files import read_json
 from adkd.data.batches import Batch, Examples
-from adkd.evaluation.contributions import Contributions, centred, contributions
 from adkd.evaluation.explain import Explanation, explain, explained_rows
 from adkd.evaluation.faithfulness import Example, faithfulness, logits_of_examples
-from adkd.models.encoder import new_classifier
+from adkd.evaluation.integrated_gradients import Attributions, attributions, centred
+from adkd.models.encoder import head, new_classifier
 from adkd.models.passes import forward, logits_of
 from tests.small_models import STUDENT, batch, classifier, one_example
 
@@ -22,8 +22,8 @@ CPU = torch.device("cpu")
 
 
 def biased(outputs):
-    """A model that LayerNorm does not make jump at the baseline: without biases it would be blind to all but the
-    direction of its embeddings, and no number of steps would catch the jump at length 0."""
+    """A model with random biases, which is smooth at the baseline. Without biases, LayerNorm would keep nothing but the
+    direction of the embeddings, and no number of steps could integrate the jump at length 0."""
     model, generator = classifier(STUDENT, outputs), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, weights in model.named_parameters():
@@ -32,17 +32,17 @@ def biased(outputs):
     return model
 
 
-def plain_contributions(model, one, steps):
-    """[C, L] signed and magnitudes of one example: one gradient per class and step, written out."""
-    found = forward(model, one, frozenset({"embeddings"}))
-    embeddings = found.embeddings.detach()
+def plain_attributions(model, one, steps):
+    """[C, L] signed and magnitudes of one example: one gradient per class and step, in a plain loop."""
+    output = forward(model, one, frozenset({"embeddings"}))
+    embeddings = output.embeddings.detach()
     points, weights = np.polynomial.legendre.leggauss(steps)
     maps = []
-    for c in range(found.logits.shape[1]):
+    for c in range(output.logits.shape[1]):
         total = torch.zeros_like(embeddings)
         for point, weight in zip((points + 1) / 2, weights / 2, strict=True):
             at = (embeddings * point).requires_grad_()
-            logits = found.logits_from(at)
+            logits = output.logits_from(at)
             score = logits[0, c] - (logits[0].mean() if logits.shape[1] > 1 else 0)
             total += weight * torch.autograd.grad(score, at)[0]
         maps.append(total[0] * embeddings[0])
@@ -51,29 +51,29 @@ def plain_contributions(model, one, steps):
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 3])
-def test_a_plain_integral_says_the_same_of_each_example_alone(outputs):
-    """Every class has a gradient of its own there; a batch is longer, padded, and of other examples."""
+def test_attributions_equal_a_plain_integral_of_each_example(outputs):
+    """The plain integral takes one gradient per class, and each example alone, without padding."""
     model, examples = classifier(STUDENT, outputs), batch(outputs, lengths=(9, 5, 7), extra=4)
-    found = contributions(model, examples, steps=5)
+    computed = attributions(model, examples, steps=5)
     for row in range(3):
         one = one_example(examples, row)
         length = one.mask.shape[1]
-        signed, magnitudes = plain_contributions(model, one, steps=5)
-        torch.testing.assert_close(found.signed[row, :, :length], signed, atol=1e-6, rtol=1e-6)
-        torch.testing.assert_close(found.magnitudes[row, :, :length], magnitudes, atol=1e-6, rtol=1e-6)
-        assert (found.signed[row, :, length:] == 0).all()
-        assert (found.magnitudes[row, :, length:] == 0).all()
-    torch.testing.assert_close(found.logits, logits_of(model, examples))
+        signed, magnitudes = plain_attributions(model, one, steps=5)
+        torch.testing.assert_close(computed.signed[row, :, :length], signed, atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(computed.magnitudes[row, :, :length], magnitudes, atol=1e-6, rtol=1e-6)
+        assert (computed.signed[row, :, length:] == 0).all()
+        assert (computed.magnitudes[row, :, length:] == 0).all()
+    torch.testing.assert_close(computed.logits, logits_of(model, examples))
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_contributions_add_up_to_the_change_of_the_output_as_steps_grow(outputs):
+def test_attributions_sum_to_the_change_of_the_output_as_steps_grow(outputs):
     model, examples = biased(outputs), batch(outputs)
-    found = forward(model, examples, frozenset({"embeddings"}))
-    change = centred(found.logits) - centred(found.logits_from(torch.zeros_like(found.embeddings)))
+    output = forward(model, examples, frozenset({"embeddings"}))
+    change = centred(output.logits) - centred(output.logits_from(torch.zeros_like(output.embeddings)))
     errors = []
     for steps in (2, 8, 32):
-        by_token = contributions(model, examples, steps)
+        by_token = attributions(model, examples, steps)
         torch.testing.assert_close(by_token.error, (by_token.signed.sum(-1) - change).abs())
         errors.append(by_token.error.max().item())
     assert errors[0] > 10 * errors[1] > 1000 * errors[2]
@@ -81,7 +81,7 @@ def test_contributions_add_up_to_the_change_of_the_output_as_steps_grow(outputs)
 
 
 def example(length, seed):
-    """[CLS] is token 1, [SEP] token 2, as good as anywhere; no other token is one of these."""
+    """[CLS] is token 1 and [SEP] token 2; no other token has these numbers."""
     ids = torch.randint(3, 50, (length,), generator=torch.Generator().manual_seed(seed))
     ids[[0, length // 2, -1]] = torch.tensor([1, 2, 2])
     return Example(ids, (torch.arange(length) > length // 2).long(), (ids == 1) | (ids == 2))
@@ -91,7 +91,7 @@ def example(length, seed):
 def test_removing_tokens_equals_a_plain_loop_and_leaves_special_tokens(outputs):
     model, bins, rng = classifier(STUDENT, outputs), [0.2, 0.28, 1.0], np.random.default_rng(3)
     examples = [example(length, seed) for seed, length in enumerate((12, 4, 28, 7))]
-    assert 0.28 * len(examples[2].removable) > 7, "in floating point"
+    assert 0.28 * len(examples[2].removable) > 7, "in floating point, although 0.28 * 25 is 7"
     orders = [rng.permutation(one.removable) for one in examples]
     logits, seen = logits_of_examples(model, examples, CPU), []
 
@@ -99,7 +99,7 @@ def test_removing_tokens_equals_a_plain_loop_and_leaves_special_tokens(outputs):
         seen.extend(kwargs["input_ids"].tolist())
 
     with model.register_forward_pre_hook(look, with_kwargs=True):
-        found = faithfulness(model, examples, logits, orders, bins, CPU)
+        measured = faithfulness(model, examples, logits, orders, bins, CPU)
     assert len(seen) == 4 * 3 * 2
     assert all((row.count(1), row.count(2)) == (1, 2) for row in seen)
 
@@ -107,7 +107,7 @@ def test_removing_tokens_equals_a_plain_loop_and_leaves_special_tokens(outputs):
         inputs = {"input_ids": one.input_ids[None, positions], "token_type_ids": one.token_type_ids[None, positions]}
         return model(**inputs).logits[0].detach()
 
-    for one, order, whole, got in zip(examples, orders, logits, found, strict=True):
+    for one, order, whole, got in zip(examples, orders, logits, measured, strict=True):
         lost = []
         for share in bins:
             top = set(order[: ceil(round(share * len(order), 6))].tolist())
@@ -121,15 +121,15 @@ def test_removing_tokens_equals_a_plain_loop_and_leaves_special_tokens(outputs):
 
 def test_an_example_of_special_tokens_alone_has_no_faithfulness():
     model, empty = classifier(STUDENT, 2), Example(torch.tensor([1, 2]), torch.zeros(2).long(), torch.ones(2).bool())
-    found = faithfulness(model, [empty], torch.zeros(1, 2), [empty.removable], [0.5], CPU)[0]
-    assert (found.comprehensiveness, found.sufficiency) == (None, None)
+    (measured,) = faithfulness(model, [empty], torch.zeros(1, 2), [empty.removable], [0.5], CPU)
+    assert (measured.comprehensiveness, measured.sufficiency) == (None, None)
 
 
 CUE = 7
 
 
 def cued(labels, rng):
-    """Examples of class 1 have the cue, one token anywhere; nothing else tells the classes apart."""
+    """Examples of class 1 contain the cue, one token at a random position; nothing else distinguishes the classes."""
     examples = [example(14, int(seed)) for seed in rng.integers(2**31, size=len(labels))]
     for one, label in zip(examples, labels, strict=True):
         one.input_ids[one.input_ids == CUE] = CUE + 1
@@ -143,29 +143,30 @@ def whole(examples, labels):
     return Batch(ids, types, torch.ones_like(ids), torch.from_numpy(labels), torch.arange(len(examples)))
 
 
-def test_the_token_that_a_model_goes_by_comes_first_and_it_hangs_on_it():
+def test_the_token_that_determines_the_class_comes_first_and_is_faithful():
     model, rng = classifier(STUDENT, 2, dtype=torch.float32), np.random.default_rng(11)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(150):
         labels = rng.integers(0, 2, 32)
-        found = whole(cued(labels, rng), labels)
-        loss = torch.nn.functional.cross_entropy(logits_of(model, found), found.labels)
+        data = whole(cued(labels, rng), labels)
+        loss = torch.nn.functional.cross_entropy(logits_of(model, data), data.labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     model.requires_grad_(False)
     examples = cued(np.ones(20), rng)
-    found = contributions(model, whole(examples, np.ones(20)), steps=16)
+    computed = attributions(model, whole(examples, np.ones(20)), steps=16)
+    parts = [Attributions(*tensors) for tensors in zip(*vars(computed).values(), strict=True)]
     explained = [
-        Explanation(i, 1.0, one, Contributions(found.logits[i], found.signed[i], found.magnitudes[i], found.change[i]))
-        for i, one in enumerate(examples)
-        if found.logits[i].argmax() == 1
+        Explanation(i, 1.0, one, part)
+        for i, (one, part) in enumerate(zip(examples, parts, strict=True))
+        if part.logits.argmax() == 1
     ]
     examples = [one.example for one in explained]
     assert len(examples) >= 15
     first = [one.example.input_ids[one.order[0]].item() for one in explained]
     assert first.count(CUE) >= 0.9 * len(first)
-    logits = torch.stack([one.contributions.logits for one in explained])
+    logits = torch.stack([one.attributions.logits for one in explained])
     own, random = (
         faithfulness(model, examples, logits, orders, [0.1], CPU)
         for orders in ([one.order for one in explained], [rng.permutation(one.removable) for one in examples])
@@ -201,9 +202,7 @@ def explained(place, data, out, **more):
     return pq.read_table(out / "examples.parquet").to_pylist(), read_json(out / "explanation.json")
 
 
-def test_a_student_of_another_seed_sees_the_same_examples_and_a_second_time_gives_the_same_bytes(
-    model_directory, data, tmp_path
-):
+def test_all_models_explain_the_same_examples_and_a_rerun_gives_the_same_bytes(model_directory, data, tmp_path):
     ours, _ = explained(model_directory, data, tmp_path / "a")
     again, _ = explained(model_directory, data, tmp_path / "again")
     other = tmp_path / "other"
@@ -229,24 +228,26 @@ def test_a_student_of_another_seed_sees_the_same_examples_and_a_second_time_give
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "what", "value"),
     [
-        ({"rows": 0}, "rows is 0"),
-        ({"steps": 0}, "steps is 0"),
-        ({"bins": [0.1, 1.5]}, r"bins has 1\.5"),
-        ({"bins": []}, "bins is empty"),
-        ({"split": "validation_matchd"}, 'did you mean "validation_matched"'),
+        ({"rows": 0}, "rows", 0),
+        ({"steps": 0}, "steps", 0),
+        ({"bins": [0.1, 1.5]}, "bins[1]", 1.5),
+        ({"bins": []}, "bins", []),
+        ({"split": "validation_matchd"}, "split", "validation_matchd"),
     ],
 )
-def test_a_setting_out_of_range_is_refused_and_nothing_is_written(model_directory, data, tmp_path, change, said):
-    with pytest.raises(InputError, match=said):
+def test_a_setting_out_of_range_is_refused_and_nothing_is_written(model_directory, data, tmp_path, change, what, value):
+    with pytest.raises(InputError) as caught:
         explained(model_directory, data, tmp_path / "out", **change)
+    assert what in caught.value.what
+    assert caught.value.value == value
     assert not (tmp_path / "out").exists()
 
 
 def test_a_model_that_diverged_leaves_no_explanation(data, tmp_path):
     model = new_classifier("tiny_bert", 3, task="mnli", seed=0)
-    torch.nn.init.constant_(model.classifier.bias, torch.nan)
+    torch.nn.init.constant_(head(model).bias, torch.nan)
     model.save_pretrained(tmp_path / "model")
     with pytest.raises(RunError, match="not finite"):
         explained(tmp_path, data, tmp_path / "out")

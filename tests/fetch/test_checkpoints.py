@@ -1,4 +1,4 @@
-"""The table of encoders says what the encoders say themselves."""
+"""The table of encoders agrees with the encoders."""
 
 from pathlib import PurePosixPath
 
@@ -18,7 +18,7 @@ def test_the_vocabulary_in_the_table_is_that_of_the_encoder_that_is_fetched():
     assert checkpoints.vocabulary("minilm_l6") == listed["vocab.txt"]
 
 
-def test_a_directory_says_its_own_vocabulary(tmp_path):
+def test_the_vocabulary_of_a_directory_is_read_from_it(tmp_path):
     (tmp_path / "vocab.txt").write_text("a\nb\n")
     assert len(checkpoints.vocabulary(str(tmp_path))) == 64
     assert checkpoints.vocabulary("owner/model") is None

@@ -1,4 +1,4 @@
-"""The faster twins of operations inside the encoder, against PyTorch's own, gradients of gradients included."""
+"""The faster versions of operations inside the encoder against PyTorch's own, including gradients of gradients."""
 
 import pytest
 import torch
@@ -7,6 +7,7 @@ from torch.nn import functional
 from transformers.activations import GELUActivation
 
 from adkd.models import kernels
+from adkd.models.encoder import layers
 from adkd.models.passes import forward, logits_of
 from tests.small_models import STUDENT, batch, classifier
 
@@ -46,7 +47,7 @@ def test_dropout_drops_a_share_p_and_keeps_the_mean():
     assert torch.equal(kernels.drop(x, 0.1, training=True), dropped)
 
 
-def test_dropout_draws_every_element_on_its_own():
+def test_dropout_draws_every_element_independently():
     torch.manual_seed(0)
     kept = (kernels.drop(torch.ones(400_000), 0.5, training=True) > 0).double() - 0.5
     for shift in range(1, 9):
@@ -67,19 +68,19 @@ def test_a_dropped_element_has_no_gradient_of_any_order():
 
 @pytest.mark.parametrize("implementation", [kernels.TWICE_DIFFERENTIABLE, kernels.FUSED])
 @pytest.mark.parametrize("training", [False, True])
-def test_a_model_with_the_twins_installed_is_the_same_model(implementation, training):
-    """In train mode without dropout, which leaves the path through the twins and takes the chance out of it."""
+def test_a_model_with_the_faster_versions_is_the_same_model(implementation, training):
+    """In train mode with a dropout probability of 0, so that the code paths of training run without randomness."""
     data, gradients = batch(3, extra=2), []
-    for twins in (False, True):
+    for faster in (False, True):
         model = classifier(STUDENT, 3).train(training)
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
-        if twins:
+        if faster:
             model.set_attn_implementation(implementation)
             kernels.install(model)
             assert not any(isinstance(m, (nn.Dropout, GELUActivation)) for m in model.modules())
-        logits = logits_of(model, data, whole_last_layer=not twins)
+        logits = logits_of(model, data, whole_last_layer=not faster)
         logits[:, 0].sum().backward()
         gradients.append({"logits": logits} | {n: p.grad for n, p in model.named_parameters()})
     for name, plain in gradients[0].items():
@@ -94,21 +95,20 @@ def test_fused_attention_with_dropout_masks_padding():
     for module in model.modules():
         if isinstance(module, kernels.Dropout):
             module.p = 0.0
-    found = {}
-    for layer in model.base_model.encoder.layer:
-        layer.attention.self.dropout.p = 1e-4  # rounds to 7 in 65536: the path is taken, and drops hardly anything
+    logits = {}
+    for layer in layers(model):
+        layer.attention.self.dropout.p = 1e-4  # rounds to 7 in 65536: dropout is applied, but drops hardly anything
     for extra in (0, 5):
         torch.manual_seed(0)
-        data = batch(3, extra=extra)
-        found[extra] = logits_of(model, data)
-    assert torch.allclose(found[0], found[5], atol=0.05)
+        logits[extra] = logits_of(model, batch(3, extra=extra))
+    assert torch.allclose(logits[0], logits[5], atol=0.05)
 
 
 @pytest.mark.parametrize("needs", [set(), {"cls"}, {"token_maps"}])
-def test_the_last_layer_computes_the_first_token_alone_unless_asked(needs):
+def test_the_last_layer_computes_the_first_token_alone_unless_other_states_are_needed(needs):
     model, data = classifier(STUDENT, 3), batch(3)
     seen = []
-    hook = model.base_model.encoder.layer[-1].output.register_forward_hook(lambda m, i, out: seen.append(out.shape[1]))
+    hook = layers(model)[-1].output.register_forward_hook(lambda m, i, out: seen.append(out.shape[1]))
     lean = forward(model, data, frozenset(needs))
     whole = forward(model, data, frozenset(needs | {"hidden"}))
     hook.remove()
@@ -116,4 +116,4 @@ def test_the_last_layer_computes_the_first_token_alone_unless_asked(needs):
     assert torch.allclose(lean.logits, whole.logits, atol=1e-12)
     if needs == {"cls"}:
         assert torch.allclose(lean.cls, whole.cls, atol=1e-12)
-    assert "forward" not in vars(model.base_model.encoder.layer[-1])
+    assert "forward" not in vars(layers(model)[-1])
