@@ -9,7 +9,7 @@ CONFIG ?=
 SNAKEMAKE = $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run published fidelity cost ablations sweep tuning report test check bench lint clean
+.PHONY: help setup run published fidelity cost ablations sweep tuning report test check bench lint docs clean
 
 help: ## Show what there is to make.
 	@grep -hE '^[a-z.%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,7 +75,10 @@ lint: $(VENV)/.installed-dev ## Check style, formatting and the workflow's rules
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-check: lint test ## All that continuous integration runs.
+docs: $(VENV)/.installed-dev ## Build the pages of docs/ as a site: site/index.html, which opens from disk.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+check: lint docs test ## All that continuous integration runs.
 
 environment.yml: requirements.txt ## Copy the pins of requirements.txt into conda's environment.
 	sed -i '/^      - /d' $@

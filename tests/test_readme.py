@@ -1,4 +1,4 @@
-"""What the README tells a reader to write works as it stands there."""
+"""What the README tells a reader to write and to type works as it stands there."""
 
 import os
 import re
@@ -15,25 +15,25 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def test_the_readmes_method_passes_the_contract_by_existing(tmp_path):
-    readme = (REPOSITORY / "README.md").read_text()
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     ((path, code),) = re.findall(r"`(baselines/\w+\.py)`:\n\n```python\n(.*?)```", readme, re.DOTALL)
     for name in ("adkd", "baselines", "tests", "workflow", "pyproject.toml"):
         source = REPOSITORY / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tmp_path / name)
-    (tmp_path / path).write_text(code)
-    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*pytest, "tests/test_contract.py", "-k", Path(path).stem],
+    (tmp_path / path).write_text(code, encoding="utf-8")
+    contract = re.search(r"`pytest (tests/\S+\.py) -k", readme)[1]
+    finished = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", contract, "-k", Path(path).stem],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout[-3000:]
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert int(passed[1]) >= 10, done.stdout[-300:]
-    assert "skipped" not in done.stdout
+    assert finished.returncode == 0, finished.stdout[-3000:]
+    passed = re.search(r"(\d+) passed", finished.stdout)
+    assert int(passed[1]) >= 10, finished.stdout[-300:]
+    assert "skipped" not in finished.stdout
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,16 @@ def test_the_readmes_method_passes_the_contract_by_existing(tmp_path):
     ],
 )
 def test_make_hands_config_files_and_targets_to_snakemake_as_what_they_are(make, targets):
-    said = subprocess.run(
+    shown = subprocess.run(
         ["make", "-n", "--no-print-directory", make, "CONFIG=one.yaml two.yaml", "CORES=3"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=True,
     )
-    lines = [shlex.split(line) for line in said.stdout.splitlines() if line.startswith(".venv/bin/snakemake")]
-    told = [get_argument_parser().parse_args(words[1:]) for words in lines]
-    assert any(list(one.targets) == targets for one in told), said.stdout
-    for one in told:
-        assert [str(path) for path in one.configfile] == ["one.yaml", "two.yaml"]
-        assert one.cores in (3, "3")
+    commands = [shlex.split(line) for line in shown.stdout.splitlines() if line.startswith(".venv/bin/snakemake")]
+    parsed = [get_argument_parser().parse_args(command[1:]) for command in commands]
+    assert any(list(arguments.targets) == targets for arguments in parsed), shown.stdout
+    for arguments in parsed:
+        assert [str(path) for path in arguments.configfile] == ["one.yaml", "two.yaml"]
+        assert arguments.cores in (3, "3")
