@@ -9,7 +9,7 @@ CONFIG ?=
 SNAKEMAKE = $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run published fidelity cost ablations sweep tuning report test check bench lint docs clean
+.PHONY: help setup run published fidelity cost ablations sweep tuning report test check bench lint docs schema clean
 
 help: ## Show what there is to make.
 	@grep -hE '^[a-z.%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,6 +79,11 @@ docs: $(VENV)/.installed-dev ## Build the pages of docs/ as a site: site/index.h
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 check: lint docs test ## All that continuous integration runs.
+
+schema: setup ## Rebuild what follows from the config's models: workflow/schemas/config.schema.yaml, docs/configuration.md.
+	$(BIN)/python -c 'from adkd.plan.config import schema_text; print(schema_text(), end="")' > config.schema.yaml
+	mv config.schema.yaml workflow/schemas/
+	$(BIN)/python docs/generate.py
 
 environment.yml: requirements.txt ## Copy the pins of requirements.txt into conda's environment.
 	sed -i '/^      - /d' $@

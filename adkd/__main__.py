@@ -222,10 +222,12 @@ def evaluate(
     """Score any sequence classifier on a task's dev sets; without a config or --data, on those of the hub."""
     from adkd.base import devices
     from adkd.base.files import write_json
-    from adkd.plan import config as configs
+    from adkd.plan import plan as planning
+    from adkd.plan.config import dev_data
 
     spec = {"model": model, "tokenizer": tokenizer, "task": task, "labels": labels.split(",") if labels else None}
-    spec |= configs.dev_data(task, config, data) | ({} if max_length is None else {"max_length": max_length})
+    chosen = planning.validate(planning.load_config(config) | {"tasks": [task]}) if config else None
+    spec |= dev_data(task, chosen, data) | ({} if max_length is None else {"max_length": max_length})
     with devices.lease(spec["device"]):
         from adkd.evaluation import evaluate
 

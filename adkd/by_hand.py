@@ -1,7 +1,9 @@
 """One study from its config to its best settings, without Snakemake: the same specs, the same files."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -12,7 +14,6 @@ from adkd.base.errors import InputError
 from adkd.base.files import read_json, write_if_changed
 from adkd.base.stale import refuse_another
 from adkd.plan import plan
-from adkd.plan.config import Config
 from adkd.plan.specs import Spec
 from adkd.plan.tuned import best_of
 from adkd.runner import is_up_to_date, make, make_all
@@ -20,7 +21,7 @@ from adkd.sweeps.ask import ask
 from adkd.sweeps.trials import trial_spec, values_of
 
 
-def sweep(config: Config, method: str, task: str, trials: int | None, root: Path = Path("results")) -> str:
+def sweep(config: Mapping[str, Any], method: str, task: str, trials: int | None, root: Path = Path("results")) -> str:
     """Carry out a study, as far as it is not there yet; returns what it found, in words.
 
     Args:
@@ -33,7 +34,7 @@ def sweep(config: Config, method: str, task: str, trials: int | None, root: Path
     """
     asked = {"methods": [method], "tasks": [task], "reference": method, "ablations": {}, "settings_from": "config"}
     sweeps = (config.get("sweeps") or {}) | ({} if trials is None else {"trials": trials})
-    planned = plan.build(plan.validate(config | asked | {"sweeps": sweeps}), root)
+    planned = plan.build(plan.validate({**config, **asked, "sweeps": sweeps}), root)
     (name,) = planned.sweeps or [None]
     if name is None:
         raise InputError(f"{method} has no meaning on {task}: {planned.main['skipped'][0]['reason']}")

@@ -5,11 +5,11 @@ import logging
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from adkd.base import devices
 from adkd.base.files import read_json, write_if_changed
 from adkd.plan import plan
-from adkd.plan.config import Config
 from adkd.plan.specs import Spec, module
 
 FUNCTIONS = {
@@ -68,7 +68,7 @@ def is_up_to_date(spec: Spec, out: Path) -> bool:
         return False
 
 
-def make_run(config: Config, method: str, task: str, seed: int, root: Path = Path("results")) -> Path:
+def make_run(config: Mapping[str, Any], method: str, task: str, seed: int, root: Path = Path("results")) -> Path:
     """Make one student and all that it stands on, as far as it is not there yet; returns its ``metrics.json``.
 
     Args:
@@ -78,7 +78,7 @@ def make_run(config: Config, method: str, task: str, seed: int, root: Path = Pat
         InputError, RunError: as ``make``; and the config has a mistake.
     """
     asked = {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method, "ablations": {}}
-    planned = plan.build(plan.validate(config | asked), root)
+    planned = plan.build(plan.validate({**config, **asked}), root)
     (run,) = planned.main["runs"]
     result = Path(run["result"]).relative_to(root).as_posix()
     make_all({name: planned.specs[name] for name in [*planned.needed(result), result]}, root)

@@ -1,7 +1,6 @@
 """Writes the pages that follow from the code, configuration.md and methods.md: `python docs/generate.py`."""
 
 import ast
-import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -99,10 +98,7 @@ def entry_text(entry: Mapping[str, Any] | None) -> str:
 
 def training() -> Iterator[tuple[str, ...]]:
     """The rows of the training settings; their descriptions are the strings below the fields."""
-    (outline,) = (
-        node for node in ast.parse(inspect.getsource(settings.Training)).body if isinstance(node, ast.ClassDef)
-    )
-    docs = source.field_docstrings(outline.body)
+    docs = settings.documentation(settings.Training)
     for field in fields(settings.Training):
         yield code(field.name), settings.allowed(field.type), default_text(field.default), markdown(docs[field.name])
 

@@ -8,6 +8,7 @@ from adkd.bench.processes import REPOSITORY
 from adkd.data.tasks import task as task_named
 from adkd.methods import settings
 from adkd.plan import config as configs
+from adkd.plan import plan
 
 PAPER = REPOSITORY / "workflow" / "config" / "paper.yaml"
 GRID_SEEDS = 5
@@ -85,9 +86,9 @@ def teacher_share(small: Mapping[str, Any], task: str, overhead: float) -> float
 @cache
 def epochs(task: str) -> tuple[int, int]:
     """Epochs of a student of ``adkd`` and of its teacher in the paper's grid."""
-    paper = configs.validate(configs.load_config([PAPER]))
+    paper = plan.validate(plan.load_config([PAPER]))
     _, training = configs.method_settings(paper, "adkd", task)
-    return training.epochs, settings.resolve_teacher(paper["teacher"], task, paper["settings"]).epochs
+    return training.epochs, settings.resolve_teacher(paper.teacher.training, task, paper.settings).epochs
 
 
 def _over(measured: Mapping[str, Any], one: str, other: str, key: str = "seconds_per_row") -> float:

@@ -4,17 +4,17 @@ A setting is a field of a frozen dataclass: ``Training`` here, ``Config`` in the
 what is allowed, its default is what holds when a config says nothing.
 """
 
-import json
+import ast
+import inspect
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
-from functools import cache
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from dataclasses import MISSING, dataclass, fields
+from typing import Annotated, Any, Literal, TypeVar
 
-from annotated_types import Ge, GroupedMetadata, Gt, Interval, Le, Lt
-from pydantic import TypeAdapter, ValidationError
+from annotated_types import Ge, Gt, Interval
 
-from adkd.base.errors import InputError, shown, unknown
+from adkd.base import source
+from adkd.base.errors import InputError, unknown
+from adkd.base.validation import allowed, validated
 
 T = TypeVar("T")
 Sections = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -63,31 +63,11 @@ TRAINING = tuple(field.name for field in fields(Training))
 RESERVED = ("training", "teacher")
 """Sections of ``settings:`` that are not methods."""
 
-_PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "null"}
-_LIMITS = {Gt: ("gt", "above"), Ge: ("ge", "at least"), Lt: ("lt", "below"), Le: ("le", "at most")}
 
-
-def allowed(annotation: Any) -> str:
-    """A setting's type in words, e.g. ``a number at least 0 and at most 1``."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if annotation is None or annotation in _PLAIN:
-        return _PLAIN[NoneType if annotation is None else annotation]
-    if origin is Annotated:
-        limits = [one for item in args[1:] for one in (item if isinstance(item, GroupedMetadata) else [item])]
-        words = [
-            f"{word} {getattr(one, name):g}"
-            for one in limits
-            for kind, (name, word) in _LIMITS.items()
-            if isinstance(one, kind)
-        ]
-        return " ".join([allowed(args[0]), " and ".join(words)]).strip()
-    if origin is Literal:
-        return " or ".join(json.dumps(value) for value in args)
-    if origin in (Union, UnionType):
-        return " or ".join(allowed(arg) for arg in args)
-    if origin in (tuple, list):
-        return f"a list, each {allowed(args[0])}"
-    return str(annotation)
+def documentation(outline: type) -> dict[str, str]:
+    """Field -> the docstring below it, of a dataclass that is written in a file."""
+    (definition,) = ast.parse(inspect.getsource(outline)).body
+    return source.field_docstrings(definition.body) if isinstance(definition, ast.ClassDef) else {}
 
 
 def check(outline: type, values: Mapping[str, Any], owner: str, also: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -106,7 +86,7 @@ def check(outline: type, values: Mapping[str, Any], owner: str, also: tuple[str,
     for key in values:
         if key not in known and key not in also:
             raise unknown(f"setting of {owner}", key, [*known, *(name for name in also if name not in known)])
-    return {key: _value(known[key], value, owner) for key, value in values.items() if key in known}
+    return {key: validated(known[key].type, value, f"{owner}.{key}") for key, value in values.items() if key in known}
 
 
 def make(outline: type[T], values: Mapping[str, Any], owner: str, also: tuple[str, ...] = ()) -> T:
@@ -114,7 +94,7 @@ def make(outline: type[T], values: Mapping[str, Any], owner: str, also: tuple[st
     values = check(outline, values, owner, also)
     for field in fields(outline):
         if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
-            raise InputError(f"{owner} needs the setting {field.name}: {allowed(field.type)}")
+            raise InputError(f"{owner}.{field.name}", allowed=f"set to {allowed(field.type)}")
     try:
         return outline(**values)
     except ValueError as error:
@@ -134,28 +114,10 @@ def resolve(outline: type[T], name: str, task: str, sections: Sections) -> tuple
 
 
 def resolve_teacher(teacher: Mapping[str, Any], task: str, sections: Sections) -> Training:
-    """How a task's teacher is optimised: the keys of ``teacher:``, then settings.teacher.all, then .TASK."""
-    block = {key: value for key, value in teacher.items() if key in TRAINING}
-    return make(Training, block | _merged(sections, "teacher", task), "teacher")
+    """How a task's teacher is optimised: the training keys of ``teacher:``, then settings.teacher.all, then .TASK."""
+    return make(Training, {**teacher, **_merged(sections, "teacher", task)}, "teacher")
 
 
 def _merged(sections: Sections, section: str, task: str) -> dict[str, Any]:
     levels = sections.get(section, {})
     return {**levels.get("all", {}), **levels.get(task, {})}
-
-
-@cache
-def _adapter(annotation: Any) -> TypeAdapter:
-    return TypeAdapter(annotation)
-
-
-def _value(field: Field, value: Any, owner: str) -> Any:
-    adapter = _adapter(field.type)
-    try:
-        # By way of JSON: strict there still makes a tuple of a list, and 2 is a fine number for a float.
-        return adapter.validate_json(json.dumps(value, allow_nan=False), strict=True)
-    except (ValidationError, TypeError, ValueError):
-        pass
-    if get_origin(field.type) is Literal and isinstance(value, str):
-        raise unknown(f"{field.name} of {owner}", value, get_args(field.type))
-    raise InputError(f"{field.name} of {owner} is {shown(value)}; allowed is {allowed(field.type)}")

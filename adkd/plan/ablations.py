@@ -1,23 +1,22 @@
-"""Ablations: a base run with one thing varied, or a few named things, held against it. Imports no torch.
+"""Ablations: a base run compared with runs in which one thing, or a few named things, are different. Imports no torch.
 
 An ablation is a grid of its own whose methods are *points*: a method with some settings put over the config's. Points
-are runs like any other, so scores, tests, tables and figures are those of the main grid. A point's id is its method
-and what it sets, ``adkd+beta=0.0``; equal points of two ablations are one run, and a point that changes nothing on a
+are runs like any other, so scores, tests, tables and figures are made as for the main grid. A point's id is its method
+and what it sets, ``adkd+beta=0.0``. Equal points of two ablations are one run, and a point that changes nothing on a
 task is the base's run.
 """
 
-import copy
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adkd.base.errors import InputError, unknown, yaml_number
+from adkd.base.validation import validated
 from adkd.data.tasks import TASKS
 from adkd.methods import registry, settings
-
-Config = dict[str, Any]
+from adkd.plan.config import AblationConfig, Config, StudentConfig
 
 STUDENT = "student"
 """The key of a point that replaces the config's ``student``; the others are settings of the method or of training."""
@@ -41,15 +40,28 @@ class Point:
         method, *values = self.name.split("+")
         return "+".join([method, *filter(None, [mark]), *values])
 
-    def applied(self, config: Config, tasks: list[str]) -> Config:
-        """The config with this point's settings over those of its method on these tasks, its only method."""
-        config = copy.deepcopy(config)
-        values = {key: value for key, value in self.settings.items() if key != STUDENT}
-        own = config["settings"].setdefault(self.method, {})
-        for task in tasks:
-            own[task] = {**own.get(task, {}), **values}
-        student = self.settings.get(STUDENT, config["student"])
-        return config | {"methods": [self.method], "reference": self.method, "tasks": tasks, "student": student}
+    @property
+    def values(self) -> dict[str, Any]:
+        """What it sets of the method and of training."""
+        return {key: value for key, value in self.settings.items() if key != STUDENT}
+
+    def applied(self, config: Config, tasks: Sequence[str]) -> Config:
+        """The config with this point's settings over those of its method on these tasks, its only method.
+
+        Raises:
+            InputError: the student of this point is not one.
+        """
+        own = config.settings.get(self.method, {})
+        own = own | {task: own.get(task, {}) | self.values for task in tasks}
+        changes = {
+            "methods": (self.method,),
+            "reference": self.method,
+            "tasks": tuple(tasks),
+            "settings": config.settings | {self.method: own},
+        }
+        if STUDENT in self.settings:
+            changes[STUDENT] = validated(StudentConfig, self.settings[STUDENT], STUDENT)
+        return config.model_copy(update=changes)
 
 
 @dataclass(frozen=True)
@@ -66,51 +78,50 @@ class Ablation:
 
     @property
     def base(self) -> Point:
+        """The run that the others are compared with."""
         return self.points[0]
 
 
 def ablations(config: Config) -> list[Ablation]:
-    """The ablations of a config whose other keys are filled in; of those on some tasks just that are among its tasks.
+    """The ablations of a config, each on those of its tasks that the config runs.
 
     Raises:
-        InputError: what is varied is not known, varies nothing, or cannot be told apart.
+        InputError: what is varied is unknown, nothing is varied, or two points are the same run.
     """
-    found = [_ablation(config, name, entry) for name, entry in config["ablations"].items() if entry is not None]
-    return [one for one in found if one.tasks]
+    made = [_ablation(config, name, entry) for name, entry in config.ablations.items() if entry is not None]
+    return [ablation for ablation in made if ablation.tasks]
 
 
-def _ablation(config: Config, name: str, entry: Mapping[str, Any]) -> Ablation:
+def _ablation(config: Config, name: str, entry: AblationConfig) -> Ablation:
     where = f"ablations.{name}"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise InputError(f'{where}: "{name}" cannot name an ablation; allowed are lower-case letters, digits and _')
-    method = entry.get("method") or config["reference"]
+        raise InputError("name of an ablation", value=name, allowed="lower-case letters, digits and _, a letter first")
+    method = entry.method or config.reference
     registry.file(method)
-    wanted = entry.get("tasks") or config["tasks"]
-    for task in wanted:
+    for task in entry.tasks or ():
         if task not in TASKS:
             raise unknown(f"task of {where}", task, TASKS)
-    tasks = [task for task in wanted if task in config["tasks"]]
-    points = (Point(method, f"{method} (base)", {}), *_points(where, method, entry))
-    found: dict[str, Point] = {}
-    for point in points:
+    tasks = [task for task in entry.tasks or config.tasks if task in config.tasks]
+    points: dict[str, Point] = {}
+    for point in (Point(method, f"{method} (base)", {}), *_points(where, method, entry)):
         _check_keys(where, point)
-        if point.name in found:
-            both = f"{point.label} and {found[point.name].label}"
-            raise InputError(f"{where}: {both} would be the same run, {point.name}")
-        found[point.name] = point
-    return Ablation(name, entry.get("title") or name.replace("_", " "), entry.get("setting"), tasks, points)
+        if point.name in points:
+            both = f"{point.label} and {points[point.name].label}"
+            raise InputError(f"{where}: {both} are the same run, {point.name}", remedy="remove one of them")
+        points[point.name] = point
+    return Ablation(name, entry.title or name.replace("_", " "), entry.setting, tasks, tuple(points.values()))
 
 
-def _points(where: str, method: str, entry: Mapping[str, Any]) -> Iterator[Point]:
-    named, setting, values = (entry.get(key) for key in ("points", "setting", "values"))
-    if bool(named) == bool(setting) or bool(setting) != bool(values):
-        raise InputError(f"{where} needs either points (name -> settings) or both setting and values, at least one")
-    for label, put in (named or {}).items():
-        if not put:
-            raise InputError(f"{where}: point {label} sets nothing; the base is there without being named")
-        yield Point(method, str(label), put)
-    for value in values or ():
-        yield Point(method, f"{setting} = {_json(value)}", {setting: value})
+def _points(where: str, method: str, entry: AblationConfig) -> Iterator[Point]:
+    if bool(entry.points) == bool(entry.setting) or bool(entry.setting) != bool(entry.values):
+        given = entry.model_dump(include={"points", "setting", "values"}, exclude_none=True)
+        raise InputError(where, value=given, allowed="either points (label -> settings) or both setting and values")
+    for label, values in (entry.points or {}).items():
+        if not values:
+            raise InputError(f"{where}.points.{label}", value=values, allowed="settings that differ from the base's")
+        yield Point(method, label, values)
+    for value in entry.values or ():
+        yield Point(method, f"{entry.setting} = {_json(value)}", {entry.setting: value})
 
 
 def _check_keys(where: str, point: Point) -> None:

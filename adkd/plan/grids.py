@@ -44,8 +44,8 @@ class Part:
 def grids(config: Config, root: Path, swept: Sequence[Study], found: dict[str, Spec]) -> dict[str, dict[str, Any]]:
     """All grids by their names. The specs of their results are added to ``found``."""
     timed: dict[str, Student] = {}
-    main = Part(config["tasks"], config["reference"], tuple(Point(m, m, {}) for m in config["methods"]))
-    if config["settings_from"] == "config":
+    main = Part(config.tasks, config.reference, tuple(Point(m, m, {}) for m in config.methods))
+    if config.settings_from == "config":
         mark, made = "", {MAIN: _grid(config, root, main, found, timed)}
     else:
         untuned = _grid(config, root, main, found, timed) | {"title": "Before tuning", "setting": None}
@@ -85,14 +85,19 @@ def _grid(config: Config, root: Path, part: Part, found: dict[str, Spec], timed:
             "latency": str(root / "latency" / latency),
         }
 
-    return {key: config[key] for key in ("seeds", "score", "predict", "selection", "student")} | {
+    return {
+        "seeds": list(config.seeds),
+        "score": list(config.score),
+        "predict": list(config.predict),
+        "selection": config.selection,
+        "student": config.student.given,
         "tasks": list(part.tasks),
         "methods": [point.name for point in part.points],
         "labels": {point.name: point.label for point in part.points},
         "reference": part.reference,
-        "source": config["data"]["source"],
+        "source": config.data.source,
         "tuned": bool(part.mark),
-        "teacher_model": config["teacher"]["model"],
+        "teacher_model": config.teacher.model,
         "notes": [*([tuned.note(config)] if part.mark else []), *_notes(config, part.tasks)],
         "absent": {task: absent for task in part.tasks if (absent := configs.absent(config, task))},
         "runs": [
@@ -118,18 +123,18 @@ def _outline(config: Config, point: Point, task: str) -> MethodConfig:
 
 
 def _seed(config: Config, spec: Spec) -> int | str:
-    return "shared" if config["teacher"]["seeds"] == "shared" else spec["seed"]
+    return "shared" if config.teacher.seeds == "shared" else spec["seed"]
 
 
 def _notes(config: Config, tasks: Sequence[str]) -> Iterator[str]:
     """What a reader of the tables has to know about the numbers."""
-    model = config["teacher"]["model"]
+    model = config.teacher.model
     seen, why = _CONTAMINATED.get(model, ((), ""))
     if hit := [task for task in tasks if task in seen]:
         yield f"{model}: {why}: scores on {', '.join(hit)} are contaminated"
     for task in tasks:
         if cut := configs.train_rows(config, task):
             yield f"{task}: trained on at most {cut} of the training examples (data.train_rows)"
-        for split, number in config["data"]["expected_rows"].get(task, {}).items():
+        for split, number in config.data.expected_rows.get(task, {}).items():
             found = "is absent" if number is None else f"has {number} examples, not the official number"
             yield f"{task}: {split} {found} (data.expected_rows)"

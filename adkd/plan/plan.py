@@ -6,15 +6,14 @@ Code counts by the fingerprint of its syntax tree, which is part of the spec.
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adkd.base.errors import InputError, unknown
 from adkd.base.files import read_json, write_if_changed
-from adkd.plan import config as configs
 from adkd.plan import studies, tuned
+from adkd.plan.checks import validate
 from adkd.plan.config import Config, load_config
 from adkd.plan.grids import MAIN, UNTUNED, grids
 from adkd.plan.specs import Spec, as_written, code, inputs
@@ -137,17 +136,6 @@ def config_file(name: Path) -> Path:
     """The config file that a user names: a path, or a config that comes with the suite, e.g. ``tiny``."""
     packaged = CONFIGS / f"{name}.yaml"
     return packaged if not name.exists() and packaged.exists() else name
-
-
-def validate(config: Mapping[str, Any]) -> Config:
-    """The same config, its defaults filled in.
-
-    Raises:
-        InputError: the first thing that is wrong with it, in one line.
-    """
-    found = configs.validate(config)
-    studies.check(found)
-    return found
 
 
 def build(config: Config, root: Path = Path("results")) -> Plan:

@@ -70,9 +70,9 @@ def students(
             if configs.reason_to_skip(own[0], task):
                 continue
             as_base = own == configs.method_settings(config, point.method, task)
-            changes_nothing = as_base and given["student"] == config["student"]
+            changes_nothing = as_base and given.student == config.student
             folder = (point if not changes_nothing else Point(point.method, "", {})).folder(mark)
-            for seed in config["seeds"]:
+            for seed in config.seeds:
                 yield Student(given, root, codes, point, folder, *own, task, seed)
 
 
@@ -122,7 +122,7 @@ class Student:
     @property
     def architecture(self) -> str:
         """What its speed depends on."""
-        return json.dumps([self.task, self.config["student"]])
+        return json.dumps([self.task, self.config.student.given])
 
     def specs(self) -> dict[str, Spec]:
         """Result -> spec, in the order of making."""
@@ -148,9 +148,9 @@ class Student:
 
     def explanation(self, model: str) -> Spec:
         """How a model, this student or its teacher, is asked for its reasons on the dev set."""
-        asked = self.config["explanations"]
-        steps = asked["steps"][_role(model)]
-        return self._about(model, "explanation") | {"rows": asked["rows"], "steps": steps, "bins": asked["bins"]}
+        asked = self.config.explanations
+        steps = getattr(asked.steps, _role(model))
+        return self._about(model, "explanation") | {"rows": asked.rows, "steps": steps, "bins": asked.bins}
 
     def latency(self, model: str) -> Spec:
         """How a model's speed is measured."""
@@ -169,11 +169,11 @@ class Student:
 
     @property
     def _teacher_seed(self) -> int:
-        return 0 if self.config["teacher"]["seeds"] == "shared" else self.seed
+        return 0 if self.config.teacher.seeds == "shared" else self.seed
 
     @property
     def _whose(self) -> str:
-        shared = self.config["teacher"]["seeds"] == "shared"
+        shared = self.config.teacher.seeds == "shared"
         return f"{self._task}/seed-{'shared' if shared else self.seed}"
 
     @property
@@ -196,34 +196,34 @@ class Student:
         return {
             "stage": stage,
             "task": self.task,
-            "device": self.config["device"],
-            "threads": self.config["threads"],
+            "device": self.config.device,
+            "threads": self.config.threads,
         }
 
     def _data(self) -> Spec:
-        data = self.config["data"]
+        data = self.config.data
         return {
             "stage": "data",
             "task": self.task,
             "source": configs.source(self.config),
-            "exceptions": data["expected_rows"].get(self.task, {}),
+            "exceptions": data.expected_rows.get(self.task, {}),
             "train_rows": configs.train_rows(self.config, self.task),
-            "held_out": data["held_out"] if self.config["selection"] == "held_out" else 0,
-            "max_length": data["max_length"],
-            "tokenizer": self.config["teacher"]["model"],
+            "held_out": data.held_out if self.config.selection == "held_out" else 0,
+            "max_length": data.max_length,
+            "tokenizer": self.config.teacher.model,
             "seed": 0,
             "inputs": {},
             "code": self.codes["data"],
         }
 
     def _teacher(self) -> Spec:
-        teacher = self.config["teacher"]
+        teacher = self.config.teacher
         return self._common("teacher") | {
             "seed": self._teacher_seed,
-            "model": teacher["model"],
-            "training": asdict(settings.resolve_teacher(teacher, self.task, self.config["settings"])),
-            "selection": self.config["selection"],
-            "margin": teacher["margin"],
+            "model": teacher.model,
+            "training": asdict(settings.resolve_teacher(teacher.training, self.task, self.config.settings)),
+            "selection": self.config.selection,
+            "margin": teacher.margin,
             # Its dev score decides whether it may teach, whatever is reported.
             "evaluate": configs.evaluated(self.config, self.task, ["validation"]),
             "inputs": {"data": self._at(self.data)},
@@ -251,9 +251,9 @@ class Student:
             "seed": self.seed,
             "settings": asdict(self.outline),
             "training": asdict(self.training),
-            "student": self.config["student"],
-            "teacher_model": self.config["teacher"]["model"],
-            "selection": self.config["selection"],
+            "student": self.config.student.given,
+            "teacher_model": self.config.teacher.model,
+            "selection": self.config.selection,
             "evaluate": configs.evaluated(self.config, self.task),
             "inputs": made_from,
             "code": self.codes[f"student {self.point.method}"],

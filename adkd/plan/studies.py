@@ -15,7 +15,7 @@ from adkd.base.errors import InputError
 from adkd.plan import config as configs
 from adkd.plan.ablations import Point
 from adkd.plan.config import Config
-from adkd.plan.space import Space, check_changes, extremes, grid_size, space_of, split
+from adkd.plan.space import Space, extremes, space_of, split
 from adkd.plan.specs import SHARED, Spec, Student, code
 
 
@@ -46,17 +46,17 @@ class Study:
     @property
     def trials(self) -> int:
         """How many trials it has."""
-        return self.config["sweeps"]["trials"]
+        return self.config.sweeps.trials
 
     @property
     def batch(self) -> int:
         """How many trials a round has."""
-        return self.config["sweeps"]["batch"]
+        return self.config.sweeps.batch
 
     def specs(self) -> dict[str, Spec]:
         """Result -> spec of all but the trials, which are settled round by round."""
         found = dict(self.upstream)
-        if self.config["sweeps"]["mode"] == "workers":
+        if self.config.sweeps.mode == "workers":
             found |= {self._worker_at(number): self._worker(number) for number in range(self._workers)}
         else:
             found |= {f"{self.name}/round-{r}": self._round(r) for r in range(-(-self.trials // self.batch))}
@@ -73,7 +73,7 @@ class Study:
     @cached_property
     def definition(self) -> Spec:
         """What makes it this study: trials of another one say nothing here."""
-        options = {key: self.config["sweeps"][key] for key in ("variant", "sampler", "startup", "seed")}
+        options = {key: getattr(self.config.sweeps, key) for key in ("variant", "sampler", "startup", "seed")}
         return options | {
             "method": self.method,
             "task": self.task,
@@ -124,22 +124,22 @@ class Study:
 
     @property
     def _workers(self) -> int:
-        return min(self.config["sweeps"]["workers"], self.trials)
+        return min(self.config.sweeps.workers, self.trials)
 
     def _worker_at(self, number: int) -> str:
         return f"{self.name}/worker-{number}"
 
     def _worker(self, number: int) -> Spec:
-        options = self.config["sweeps"]
+        options = self.config.sweeps
         return {
             "stage": "worker",
             "task": self.task,
-            "device": self.config["device"],
-            "threads": self.config["threads"],
+            "device": self.config.device,
+            "threads": self.config.threads,
             "number": number,
             "trials": self.trials,
             "study": self.definition,
-            **{key: options[key] for key in ("name", "pruner", "heartbeat")},
+            **{key: getattr(options, key) for key in ("name", "pruner", "heartbeat")},
             "storage": self._storage,
             "inputs": self._shared(),
             "code": self.codes[f"worker {self.method}"],
@@ -148,7 +148,7 @@ class Study:
     @property
     def _storage(self) -> str:
         """The URL of the study's storage, or the path of its journal."""
-        return self.config["sweeps"]["storage"] or str(self.root / self.name / "study.journal")
+        return self.config.sweeps.storage or str(self.root / self.name / "study.journal")
 
     def _shared(self) -> dict[str, Any]:
         """What every trial is made from."""
@@ -162,10 +162,10 @@ class Study:
         }
 
     def _sweep(self) -> Spec:
-        mode = self.config["sweeps"]["mode"]
+        mode = self.config.sweeps.mode
         workers = {str(number): str(self.root / self._worker_at(number)) for number in range(self._workers)}
         made_from = {"worker": workers} if mode == "workers" else {"trial": self._trials(self.trials)}
-        more = {"storage": self._storage, "name": self.config["sweeps"]["name"]} if mode == "workers" else {}
+        more = {"storage": self._storage, "name": self.config.sweeps.name} if mode == "workers" else {}
         return more | {
             "stage": "sweep",
             "task": self.task,
@@ -193,50 +193,19 @@ def studies(config: Config, root: Path) -> Iterator[Study]:
     Raises:
         InputError: a space cannot be searched.
     """
-    held = config if config["selection"] == "held_out" else config | {"selection": "held_out"}
+    held = config if config.selection == "held_out" else config.model_copy(update={"selection": "held_out"})
     apart = "" if held is config else "held_out"
     shared = {stage: code(stage) for stage in (*SHARED, "round", "sweep")}
-    for method in config["methods"]:
+    for method in config.methods:
         codes = shared | {f"{stage} {method}": code(stage, method) for stage in ("student", "trial", "worker")}
-        space = space_of(method, config["sweeps"]["variant"], config["sweeps"]["space"])
-        for task in config["tasks"]:
+        space = space_of(method, config.sweeps.variant, config.sweeps.space)
+        for task in config.tasks:
             outline, training = configs.method_settings(held, method, task)
             if configs.reason_to_skip(outline, task):
                 continue
             about = (held, root, codes, Point(method, method, {}), method, outline, training, task)
-            made = tuple(Student(*about, seed, apart) for seed in config["sweeps"]["seeds"])
+            made = tuple(Student(*about, seed, apart) for seed in config.sweeps.seeds)
             yield Study(config, root, made, space, codes)
-
-
-def check(config: Config) -> None:
-    """Hold the spaces of a config whose other keys are valid against what its methods can do on its tasks.
-
-    Raises:
-        InputError: a space is wrong, has values with which a method cannot teach this student, or is smaller than the
-            budget.
-    """
-    budget, variant = config["sweeps"]["trials"], config["sweeps"]["variant"]
-    check_changes(config["sweeps"]["space"])
-    ours, theirs = configs.shapes(config)
-    for method in config["methods"]:
-        space = space_of(method, variant, config["sweeps"]["space"])
-        if variant == "grid" and budget > (size := grid_size(space)):
-            raise InputError(
-                f"sweeps.trials is {budget}, and the grid of {method} has {size} points; as every method has the same "
-                f"number of trials, allowed is at most {size}"
-            )
-        tried = [(key, value) for key, entry in split(method, space)[0].items() for value in extremes(entry)]
-        for task, (key, value) in product(config["tasks"] if ours and theirs else (), tried):
-            outline = configs.method_settings(config, method, task)[0]
-            try:
-                reason = replace(outline, **{key: value}).fits(theirs, ours)
-            except ValueError as error:
-                reason = str(error)
-            if reason:
-                raise InputError(
-                    f"the {variant} space of {method} has {key} = {value}, which cannot teach this student on {task}: "
-                    f"{reason}"
-                )
 
 
 def _changes_signals(study: Study, key: str) -> bool:

@@ -10,6 +10,7 @@ from adkd.base.errors import InputError, yaml_number
 from adkd.base.files import read_json
 from adkd.base.stale import difference
 from adkd.plan import config as configs
+from adkd.plan.checks import validate
 from adkd.plan.config import Config
 from adkd.plan.specs import as_written
 from adkd.plan.studies import Study
@@ -25,7 +26,7 @@ def best_of(root: Path, study: str) -> Path:
 
 def lacking(config: Config, root: Path, swept: Sequence[Study]) -> str:
     """What has to be made before a config's grids can be planned, or nothing."""
-    if config["settings_from"] == "config":
+    if config.settings_from == "config":
         return ""
     said = [(study, why) for study in swept if (why := _stale(root, study))]
     if not said:
@@ -40,6 +41,7 @@ def tuned(config: Config, root: Path, swept: Sequence[Study]) -> Config:
     Raises:
         InputError: a file is not what its sweep has written, or does not go with the config.
     """
+    keys = config.model_dump(exclude_unset=True)
     for study in swept:
         path = best_of(root, study.name)
         found = configs.load_config([path])
@@ -48,8 +50,8 @@ def tuned(config: Config, root: Path, swept: Sequence[Study]) -> Config:
                 f"{path} is not what its sweep has written; remove it and make it anew with: snakemake sweep, or layer "
                 "a copy of it over a config with settings_from: config"
             )
-        config = configs.layered(config, found)
-    return configs.validate(config)
+        keys = configs.layered(keys, found)
+    return validate(keys)
 
 
 def _report(root: Path, study: Study) -> dict[str, Any]:
@@ -70,10 +72,10 @@ def _stale(root: Path, study: Study) -> str:
 
 def note(config: Config) -> str:
     """What a reader of a table of tuned runs has to know."""
-    sweeps = config["sweeps"]
+    sweeps = config.sweeps
     return (
-        f"Settings: of every method on every task the best of {sweeps['trials']} trials, by the score on a held-out "
-        f"part of train, mean over {len(sweeps['seeds'])} seed{'s' * (len(sweeps['seeds']) > 1)} (results/sweeps)."
+        f"Settings: of every method on every task the best of {sweeps.trials} trials, by the score on a held-out "
+        f"part of train, mean over {len(sweeps.seeds)} seed{'s' * (len(sweeps.seeds) > 1)} (results/sweeps)."
     )
 
 

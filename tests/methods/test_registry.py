@@ -140,35 +140,48 @@ def test_an_edited_file_is_read_again(suite):
 
 
 @pytest.mark.parametrize(
-    ("values", "nearest"), [({"alhpa": 1}, "alpha"), ({"epoch": 1}, "epochs"), ({"kind": "skp"}, "skip")]
+    ("values", "what", "nearest"),
+    [
+        ({"alhpa": 1}, "setting of good", "alpha"),
+        ({"epoch": 1}, "setting of good", "epochs"),
+        ({"kind": "skp"}, "good.kind", "skip"),
+    ],
 )
-def test_a_name_that_is_not_known_is_refused_with_the_nearest_one(suite, values, nearest):
+def test_an_unknown_name_is_refused_with_the_nearest(suite, values, what, nearest):
     suite(GOOD)
     with pytest.raises(InputError) as caught:
         registry.configure("good", values)
-    assert caught.value.nearest == nearest
-    assert nearest in caught.value.allowed
+    assert (caught.value.what, caught.value.nearest) == (what, nearest)
 
 
 @pytest.mark.parametrize(
-    "values",
+    ("setting", "value", "allowed"),
     [
-        *({"alpha": value} for value in (2, True, "0.5", None, float("inf"))),
-        *({"layers": value} for value in ([1, "2"], 1)),
-        {"normalize": "no"},
-        {"kind": 1},
-        *({"top": value} for value in (0, 1.0)),
+        ("alpha", 2, "a number at least 0 and at most 1"),
+        ("alpha", True, "a number at least 0 and at most 1"),
+        ("alpha", "0.5", "a number at least 0 and at most 1"),
+        ("alpha", None, "a number at least 0 and at most 1"),
+        ("alpha", float("inf"), "a number at least 0 and at most 1"),
+        ("layers", 1, "a list, each an integer"),
+        ("normalize", "no", "true or false"),
+        ("kind", 1, '"skip" or "last"'),
+        ("top", 0, "an integer above 0 or null"),
+        ("top", 1.0, "an integer above 0 or null"),
     ],
 )
-def test_a_wrong_value_is_refused_with_what_is_allowed(suite, values):
+def test_a_wrong_value_is_refused_with_what_is_allowed(suite, setting, value, allowed):
     suite(GOOD)
-    (setting,) = values
-    allowed = next(known.allowed for known in registry.fields("good") if known.name == setting)
     with pytest.raises(InputError) as caught:
-        registry.configure("good", values)
-    for part in (setting, "good", allowed):
-        assert part in str(caught.value)
+        registry.configure("good", {setting: value})
+    assert (caught.value.what, caught.value.value, caught.value.allowed) == (f"good.{setting}", value, allowed)
     assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_element_is_named_by_its_place(suite):
+    suite(GOOD)
+    with pytest.raises(InputError) as caught:
+        registry.configure("good", {"layers": [1, "2"]})
+    assert (caught.value.what, caught.value.value, caught.value.allowed) == ("good.layers[1]", "2", "an integer")
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,8 @@ def test_the_best_of_n_is_the_mean_over_all_choices_of_n():
 
 def test_without_tuned_settings_there_is_no_grid_and_the_plan_says_what_to_do(study, tmp_path):
     root = tmp_path / "results"
-    given = plan.validate(config(trials=2, batch=2) | {"settings_from": "sweeps"})
+    keys = config(trials=2, batch=2) | {"settings_from": "sweeps"}
+    given = plan.validate(keys)
     planned = plan.build(given, root)
     assert planned.sweeps == ("sweeps/vanilla_kd/stsb",)
     with pytest.raises(InputError, match=r"sweeps/vanilla_kd/stsb is missing; make it with: snakemake sweep"):
@@ -192,12 +193,17 @@ def test_without_tuned_settings_there_is_no_grid_and_the_plan_says_what_to_do(st
     best = yaml.safe_load((one.out / "best.yaml").read_text())["settings"]["vanilla_kd"]["stsb"]
     tuned, untuned = (planned.specs[f"students/vanilla_kd{mark}/stsb/seed-2"] for mark in ("+tuned", ""))
     assert best == {key: {**tuned["settings"], **tuned["training"]}[key] for key in best}
-    assert untuned == plan.build(given | {"settings_from": "config"}, root).specs["students/vanilla_kd/stsb/seed-2"]
+    assert (
+        untuned
+        == plan.build(given.model_copy(update={"settings_from": "config"}), root).specs[
+            "students/vanilla_kd/stsb/seed-2"
+        ]
+    )
     assert {entry["result"] for entry in planned.main["runs"]} == {
         str(root / f"students/vanilla_kd+tuned/stsb/seed-{seed}") for seed in (1, 2)
     }
     assert any("best of 2 trials" in note for note in planned.main["notes"])
-    varied = given | {"ablations": plan.validate(given | {"ablations": ABLATION})["ablations"]}
+    varied = plan.validate(keys | {"ablations": ABLATION})
     ablation = plan.build(varied, root).grids["ablations/alpha"]
     assert {(entry["method"], entry["result"]) for entry in ablation["runs"] if entry["seed"] == 1} == {
         ("vanilla_kd", str(root / "students/vanilla_kd+tuned/stsb/seed-1")),

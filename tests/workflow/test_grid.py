@@ -15,7 +15,7 @@ from adkd.plan import plan
 from tests.workflow.conftest import GPUS, TINY, command, snakemake
 
 CONFIG = plan.validate(plan.load_config([TINY]))
-STUDENTS = len(CONFIG["methods"]) * len(CONFIG["tasks"]) * len(CONFIG["seeds"])
+STUDENTS = len(CONFIG.methods) * len(CONFIG.tasks) * len(CONFIG.seeds)
 
 
 def metrics(grid):
@@ -24,7 +24,7 @@ def metrics(grid):
 
 def test_every_run_is_scored_and_repeats_its_spec(grid):
     found = metrics(grid)
-    assert len(found) == STUDENTS + len(CONFIG["tasks"])
+    assert len(found) == STUDENTS + len(CONFIG.tasks)
     for directory, result in found.items():
         spec = read_json(grid / "results/plan" / directory.relative_to(grid / "results").with_suffix(".json"))
         assert result["spec"] == spec
@@ -39,10 +39,10 @@ def test_every_run_is_scored_and_repeats_its_spec(grid):
 def test_scores_and_tables_cover_the_grid(grid):
     scores = pd.read_csv(grid / "results/scores.csv")
     assert list(scores.columns[:6]) == ["method", "task", "seed", "split", "metric", "value"]
-    assert set(scores.method) == {*CONFIG["methods"], "teacher"}
+    assert set(scores.method) == {*CONFIG.methods, "teacher"}
     main = pd.read_csv(grid / "results/tables/main.csv")
     assert list(main.columns[:6]) == ["method", "task", "metric", "mean", "sd", "n"]
-    assert set(main[main.method == "adkd"].n) == {len(CONFIG["seeds"])}
+    assert set(main[main.method == "adkd"].n) == {len(CONFIG.seeds)}
     significance = pd.read_csv(grid / "results/tables/significance.csv")
     columns = "task,method,reference,metric,difference,low,high,p,p_holm,n,test"
     assert ",".join(significance.columns[:11]) == columns
@@ -52,13 +52,13 @@ def test_scores_and_tables_cover_the_grid(grid):
 
 
 def test_the_teacher_beats_a_constant_answer_by_the_margin(grid):
-    for task in map(task_named, CONFIG["tasks"]):
+    for task in map(task_named, CONFIG.tasks):
         teacher = grid / f"results/teachers/{task.name}/seed-shared"
         scores = read_json(teacher / "metrics.json")["scores"]
         splits = task.splits("validation")
         labels = [pd.read_parquet(teacher / f"predictions/{split}.parquet").label.to_numpy() for split in splits]
         score = np.mean([scores[split][task.metrics[0]] for split in splits])
-        assert score > np.mean([metric_values.floor(task, known) for known in labels]) + CONFIG["teacher"]["margin"]
+        assert score > np.mean([metric_values.floor(task, known) for known in labels]) + CONFIG.teacher.margin
 
 
 def test_every_epoch_logs_the_terms_of_its_stage(grid):
@@ -92,7 +92,7 @@ def test_a_second_run_has_nothing_to_do(grid):
 
 @pytest.mark.parametrize("method", ["adkd", "tinybert"])
 def test_the_same_spec_gives_the_same_numbers_bit_for_bit(grid, tmp_path, method):
-    result = f"students/{method}/{CONFIG['tasks'][0]}/seed-1"
+    result = f"students/{method}/{CONFIG.tasks[0]}/seed-1"
     before = read_json(grid / "results" / result / "metrics.json")
     shutil.copytree(grid / "results", tmp_path / "results")
     shutil.rmtree(tmp_path / "results" / result)
@@ -121,7 +121,7 @@ def spec_with(grid, tmp_path, result, **training):
 
 
 def test_a_loss_that_becomes_nan_stops_the_run_and_leaves_nothing(grid, tmp_path):
-    result = f"students/adkd/{CONFIG['tasks'][0]}/seed-1"
+    result = f"students/adkd/{CONFIG.tasks[0]}/seed-1"
     path = spec_with(grid, tmp_path, result, learning_rate=1e30, clip=1e30)
     done = command("adkd", "student", path, cwd=tmp_path)
     assert done.returncode == 1
@@ -141,7 +141,7 @@ def test_an_untrained_teacher_is_refused(grid, tmp_path):
 
 
 def test_a_signal_that_was_tampered_with_is_refused(grid, tmp_path):
-    task = CONFIG["tasks"][0]
+    task = CONFIG.tasks[0]
     shutil.copytree(grid / "results", tmp_path / "results")
     (shard,) = tmp_path.glob(f"results/signals/{task}/seed-shared/logits/*.safetensors")
     content = bytearray(shard.read_bytes())
@@ -154,7 +154,7 @@ def test_a_signal_that_was_tampered_with_is_refused(grid, tmp_path):
 
 def test_one_run_by_hand_reuses_what_is_there(grid, tmp_path):
     shutil.copytree(grid / "results", tmp_path / "results")
-    task = CONFIG["tasks"][0]
+    task = CONFIG.tasks[0]
     done = command("adkd", "run", "--method", "adkd", "--task", task, "--seed", 1, "--configfile", TINY, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("is up to date") == 5, done.stderr  # data, teacher, two signals, student

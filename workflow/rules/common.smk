@@ -6,9 +6,9 @@ from snakemake.exceptions import WorkflowError
 
 # The suite beside this Snakefile is the one that plans and the one that runs, whatever else is installed.
 sys.path.insert(0, str(workflow.basedir))
-from adkd.base import devices
-from adkd.plan.plan import plan  # noqa: E402
+from adkd.base import devices  # noqa: E402
 from adkd.base.errors import InputError  # noqa: E402
+from adkd.plan import plan  # noqa: E402
 
 # Their `adkd` is the one beside the Python that runs Snakemake, also when its environment is not activated.
 os.environ.update(
@@ -17,20 +17,20 @@ os.environ.update(
 )
 
 try:
-    config = plan.validate(config)
-    PLAN = plan.write(config) if workflow.is_main_process else plan.build(config)
+    CONFIG = plan.validate(config)
+    PLAN = plan.write(CONFIG) if workflow.is_main_process else plan.build(CONFIG)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
 # Without --resources gpu=N nothing would limit how many jobs share the GPUs of this machine.
-os.environ[devices.JOBS_PER_GPU] = str(config["jobs_per_gpu"])
+os.environ[devices.JOBS_PER_GPU] = str(CONFIG.jobs_per_gpu)
 if (
     workflow.is_main_process
     and "gpu" not in workflow.global_resources
     and hasattr(workflow, "register_resource")
     and devices.visible()
 ):
-    workflow.register_resource("gpu", len(devices.visible()) * config["jobs_per_gpu"])
+    workflow.register_resource("gpu", len(devices.visible()) * CONFIG.jobs_per_gpu)
 
 
 def planned(find):
@@ -50,7 +50,7 @@ def upstream(result):
     return planned(lambda wildcards: PLAN.upstream(result.format(**wildcards)))
 
 
-GPUS = 0 if config["device"] == "cpu" else 1
+GPUS = 0 if CONFIG.device == "cpu" else 1
 
 
 wildcard_constraints:

@@ -14,7 +14,7 @@ rule explanation:
         "results/logs/explanations/{model}.log",
     conda:
         "../../environment.yml"
-    threads: config["threads"]
+    threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,

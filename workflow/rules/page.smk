@@ -15,7 +15,7 @@ rule page:
         rules.tables.output,
         rules.fidelity.output,
         rules.cost.output,
-        rules.tuning.output if config["settings_from"] == "sweeps" else [],
+        rules.tuning.output if CONFIG.settings_from == "sweeps" else [],
         # Those that were made; `snakemake ablations` makes them all.
         [path for path in rules.ablations.input if os.path.exists(path)],
         grid="results/plan/grid.json",

@@ -10,7 +10,7 @@ rule signals:
         "results/logs/signals/{task}/seed-{seed}/{signal}.log",
     conda:
         "../../environment.yml"
-    threads: config["threads"]
+    threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,

@@ -10,7 +10,7 @@ rule student:
         "results/logs/students/{method}/{task}/seed-{seed}.log",
     conda:
         "../../environment.yml"
-    threads: config["threads"]
+    threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,

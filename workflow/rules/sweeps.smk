@@ -16,8 +16,8 @@ rule round:
     output:
         expand(
             "results/plan/sweeps/{{method}}/{{task}}/round-{{round}}/trial-{trial}/seed-{seed}.json",
-            trial=range(config["sweeps"]["batch"]),
-            seed=config["sweeps"]["seeds"],
+            trial=range(CONFIG.sweeps.batch),
+            seed=CONFIG.sweeps.seeds,
         ),
     log:
         "results/logs/sweeps/{method}/{task}/round-{round}.log",
@@ -38,7 +38,7 @@ rule trial:
         "results/logs/sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}.log",
     conda:
         "../../environment.yml"
-    threads: config["threads"]
+    threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,
@@ -58,7 +58,7 @@ rule worker:
         "results/logs/sweeps/{method}/{task}/worker-{worker}.log",
     conda:
         "../../environment.yml"
-    threads: config["threads"]
+    threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,

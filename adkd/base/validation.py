@@ -1,0 +1,145 @@
+"""Values held against their types by pydantic, and the types in words. Imports nothing of the suite but its errors."""
+
+import json
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from adkd.base.errors import InputError, unknown
+
+STRICT = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+"""What every model is: 1.0 is not an integer, true is not a number, no key is unknown and no number infinite."""
+
+_WORDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "text",
+    None: "null",
+    NoneType: "null",
+    Any: "any value",
+}
+_LIMITS = {Gt: ("gt", "above"), Ge: ("ge", "at least"), Lt: ("lt", "below"), Le: ("le", "at most")}
+
+
+class Distinct:
+    """Marks a tuple in which no value stands twice."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(_distinct, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(schema) | {"uniqueItems": True}
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if any(value in values[:index] for index, value in enumerate(values)):
+        raise PydanticCustomError("distinct", "a value stands twice")
+    return values
+
+
+def validated(annotation: Any, value: Any, what: str = "") -> Any:
+    """``value``, made of what YAML and JSON are made of, as its type has it: lists as tuples, mappings as models.
+
+    Args:
+        annotation: a model, or the type of a field.
+        what: the dotted name of the value, for the error; empty for a whole config.
+
+    Raises:
+        InputError: the first thing that the type does not allow, unknown keys before anything else.
+    """
+    try:
+        # By way of JSON: strict there still makes a tuple of a list, and 2 is a fine number for a float.
+        return _adapter(annotation).validate_json(json.dumps(value, default=str))
+    except ValidationError as error:
+        raise _refusal(error, annotation, what) from None
+
+
+def allowed(annotation: Any) -> str:
+    """A type in words that follow "must be", e.g. ``a number at least 0 and at most 1``."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if annotation in _WORDS:
+        return _WORDS[annotation]
+    if origin is Annotated:
+        return _limited(*args)
+    if origin is Literal:
+        return _either([json.dumps(value) for value in args])
+    if origin in (Union, UnionType):
+        return _either([allowed(arg) for arg in args])
+    if origin in (tuple, list):
+        return f"a list, each {allowed(args[0])}"
+    return "a mapping of keys to values"
+
+
+def _limited(annotation: Any, *metadata: Any) -> str:
+    marks = [mark for item in metadata for mark in (item if isinstance(item, GroupedMetadata) else [item])]
+    if get_origin(annotation) is tuple:
+        empty = "" if not any(isinstance(mark, MinLen) for mark in marks) else "non-empty "
+        values = " of distinct values" if any(isinstance(mark, Distinct) for mark in marks) else ""
+        return f"a {empty}list{values}, each {allowed(get_args(annotation)[0])}"
+    limits = [
+        f"{word} {getattr(mark, name):g}"
+        for mark in marks
+        for kind, (name, word) in _LIMITS.items()
+        if isinstance(mark, kind)
+    ]
+    return " ".join([allowed(annotation), " and ".join(limits)]).strip()
+
+
+def _either(words: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+@cache
+def _adapter(annotation: Any) -> TypeAdapter:
+    # A model has its own configuration.
+    return TypeAdapter(annotation, config=None if _is_model(annotation) else STRICT)
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _refusal(error: ValidationError, annotation: Any, what: str) -> InputError:
+    """The first problem as an error of ours. Unknown keys first: what is missing elsewhere may be what was misspelt."""
+    problems = error.errors(include_url=False, include_context=False)
+    problems = [one for one in problems if one["type"] == "extra_forbidden"] or problems
+    # Of a value that may be one thing or another, the problem that lies deepest is the one with what was meant.
+    near = [one for one in problems if one["loc"][:2] == problems[0]["loc"][:2]]
+    problem = max(near, key=lambda one: len(one["loc"]))
+    where, here = what, annotation
+    for step in problem["loc"]:
+        kinds = _kinds(here)
+        if len(kinds) > 1:  # here pydantic names the kind that it tried
+            if not str(step).startswith("dict["):
+                break
+            here = next(kind for kind in kinds if get_origin(kind) is dict)
+        elif _is_model(kinds[0]):
+            if step not in kinds[0].model_fields:
+                return unknown(f"key of {where or 'the config'}", step, kinds[0].model_fields)
+            where, here = _dotted(where, step), kinds[0].model_fields[step].rebuild_annotation()
+        else:
+            where, here = _dotted(where, step), get_args(kinds[0])[-1 if get_origin(kinds[0]) is dict else 0]
+    if problem["type"] == "missing":
+        return InputError(where, allowed=f"set to {allowed(here)}")
+    value, (kind, *others) = problem["input"], _kinds(here)
+    if get_origin(kind) is Literal and isinstance(value, str) and not others:
+        return unknown(where, value, get_args(kind))
+    return InputError(where or "the config", value=value, allowed=allowed(here))
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """What a value can be, without limits and without null."""
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [kind for arg in get_args(annotation) if arg is not NoneType for kind in _kinds(arg)]
+    return [annotation]
+
+
+def _dotted(where: str, step: str | int) -> str:
+    return f"{where}[{step}]" if isinstance(step, int) else f"{where}.{step}".removeprefix(".")

@@ -1,0 +1,172 @@
+"""``validate`` finds everything that can be wrong with a config before anything is computed. Imports no torch."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+from adkd.base.errors import InputError, unknown
+from adkd.base.validation import validated
+from adkd.data import sources
+from adkd.data.tasks import TASKS, task
+from adkd.fetch import checkpoints
+from adkd.methods import registry, settings
+from adkd.plan import config as configs
+from adkd.plan import space as spaces
+from adkd.plan.ablations import ablations
+from adkd.plan.config import Config
+
+
+def validate(config: Mapping[str, Any]) -> Config:
+    """A config with its defaults filled in, checked against everything that is known before work starts.
+
+    Raises:
+        InputError: the first thing that is wrong with it, in one line.
+    """
+    checked = validated(Config, config)
+    _check_names(checked)
+    _check_data(checked)
+    _check_settings(checked)
+    _check_models(checked)
+    _check_ablations(checked)
+    _check_spaces(checked)
+    return checked
+
+
+def _check_names(config: Config) -> None:
+    for name in config.tasks:
+        task(name)
+    for name in config.methods:
+        registry.file(name)
+    if config.reference not in config.methods:
+        raise unknown("reference among methods", config.reference, config.methods)
+    data = config.data
+    for key, by_task in (("train_rows", data.train_rows), ("expected_rows", data.expected_rows)):
+        for name in by_task if isinstance(by_task, dict) else ():
+            _named(f"task in data.{key}", name, TASKS)
+    for name, by_split in data.expected_rows.items():
+        for split in by_split:
+            _named(f"split of {name} in data.expected_rows", split, task(name).rows)
+
+
+def _check_data(config: Config) -> None:
+    data, origin = config.data, configs.source(config)
+    for key, given, owner in (("path", data.path, "directory"), ("rows", data.rows, "generated")):
+        if given is None and data.source == owner:
+            raise InputError(f"data.{key}", allowed=f'set for data.source "{owner}"')
+        if given is not None and data.source != owner:
+            raise InputError(f"data.{key}", value=origin[key], allowed=f'null for data.source "{data.source}"')
+    for one in map(task, config.tasks):
+        sources.check(origin, one)
+        absent = configs.absent(config, one.name)
+        for role in dict.fromkeys(("train", "validation", *config.score)):
+            if all(split in absent for split in one.splits(role)):
+                raise InputError(
+                    f"data.expected_rows.{one.name}",
+                    value=data.expected_rows[one.name],
+                    allowed=f'a mapping that leaves a split for "{role}", which every run needs',
+                )
+        for split in (split for role in config.score for split in one.splits(role)):
+            if split not in absent and not sources.labelled(origin, one, split):
+                raise InputError(
+                    f'score: split "{split}" of {one.name} has no labels in source "{data.source}"',
+                    remedy="name only splits with labels; `predict` stores predictions without them",
+                )
+
+
+def _check_settings(config: Config) -> None:
+    """Check every section, also those of methods and tasks that this config does not run."""
+    for section, levels in config.settings.items():
+        _named("section of settings", section, [*settings.RESERVED, *registry.names()])
+        for level, values in levels.items():
+            _named(f"task in settings.{section}", level, ["all", *TASKS])
+            _check_values(section, values, f"settings.{section}.{level}")
+    for name in config.tasks:
+        settings.resolve_teacher(config.teacher.training, name, config.settings)
+
+
+def _check_values(section: str, values: Mapping[str, Any], where: str) -> None:
+    """Check settings of a section of ``settings``: a method, "training" or "teacher"."""
+    training = values
+    if section not in settings.RESERVED:
+        settings.check(registry.outline(section), values, where, also=settings.TRAINING)
+        training = {key: value for key, value in values.items() if key in settings.TRAINING}
+    settings.check(settings.Training, training, where)
+
+
+def _check_models(config: Config) -> None:
+    given = config.student.given
+    if len(given) != 1:
+        raise InputError("student", value=given, allowed="exactly one of from_teacher_layers and model")
+    _check_vocabulary(config)
+    ours, theirs = configs.shapes(config)
+    for index, layer in enumerate(config.student.from_teacher_layers or ()):
+        if theirs and layer >= theirs.layers:
+            raise InputError(
+                f"student.from_teacher_layers[{index}]",
+                value=layer,
+                allowed=f"one of the layers of {config.teacher.model}, 0 to {theirs.layers - 1}",
+            )
+    for method, name in product(config.methods, config.tasks):
+        outline = configs.method_settings(config, method, name)[0]
+        if ours and theirs and not configs.reason_to_skip(outline, name) and (reason := outline.fits(theirs, ours)):
+            raise InputError(f"{method} on {name} cannot teach this student with this teacher: {reason}")
+
+
+def _check_vocabulary(config: Config) -> None:
+    """A student's own checkpoint has to read the teacher's tokens; as far as both are known without a download."""
+    names = config.student.model, config.teacher.model
+    ours, theirs = (name and checkpoints.vocabulary(name) for name in names)
+    if ours and theirs and ours != theirs:
+        raise InputError(
+            "student.model", value=names[0], allowed=f"a model with the teacher's vocabulary, that of {names[1]}"
+        )
+
+
+def _check_ablations(config: Config) -> None:
+    """Check every point as if it were the config."""
+    for ablation in ablations(config):
+        for point in ablation.points:
+            try:
+                _check_values(point.method, point.values, point.method)
+                _check_models(point.applied(config, ablation.tasks))
+            except InputError as error:
+                raise error.within(f"ablations.{ablation.name}, {point.label}") from None
+
+
+def _check_spaces(config: Config) -> None:
+    """Check what sweeps search against what the methods can do on their tasks, and the budget."""
+    budget, variant = config.sweeps.trials, config.sweeps.variant
+    spaces.check_changes(config.sweeps.space)
+    for method in config.methods:
+        space = spaces.space_of(method, variant, config.sweeps.space)
+        if variant == "grid" and budget > (size := spaces.grid_size(space)):
+            raise InputError(
+                "sweeps.trials",
+                value=budget,
+                allowed=f"at most {size}, the size of the grid of {method}: all methods have the same number of trials",
+            )
+        _check_extremes(config, method, space)
+
+
+def _check_extremes(config: Config, method: str, space: spaces.Space) -> None:
+    """Check that a method can teach this student with all values that its space allows."""
+    ours, theirs = configs.shapes(config)
+    own = spaces.split(method, space)[0]
+    tried = [(key, value) for key, entry in own.items() for value in spaces.extremes(entry)]
+    for name, (key, value) in product(config.tasks if ours and theirs else (), tried):
+        outline = configs.method_settings(config, method, name)[0]
+        try:
+            reason = replace(outline, **{key: value}).fits(theirs, ours)
+        except ValueError as error:
+            reason = str(error)
+        if reason:
+            raise InputError(
+                f"the {config.sweeps.variant} space of {method} has {key} = {value}, which cannot teach this student "
+                f"on {name}: {reason}"
+            )
+
+
+def _named(kind: str, name: str, allowed: Iterable[str]) -> None:
+    if name not in allowed:
+        raise unknown(kind, name, allowed)

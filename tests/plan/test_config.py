@@ -1,0 +1,271 @@
+"""Configs: layered, checked against everything that is known before anything runs, and described by a schema."""
+
+import copy
+
+import pytest
+import yaml
+
+from adkd.base.errors import InputError
+from adkd.methods.settings import TRAINING
+from adkd.plan import plan
+from adkd.plan.config import Config, schema_text
+
+FOLDER = plan.CONFIGS.resolve()
+TINY = yaml.safe_load((FOLDER / "tiny.yaml").read_text()) | {
+    "tasks": ["sst2", "stsb", "mnli"],
+    "ablations": {},
+}
+
+
+def changed(**keys):
+    return copy.deepcopy(TINY) | keys
+
+
+def data(**keys):
+    return changed(data=TINY["data"] | keys)
+
+
+def settings(**sections):
+    return changed(settings=sections)
+
+
+def refused(config):
+    """The error of a wrong config; its message is one line."""
+    with pytest.raises(InputError) as caught:
+        plan.validate(config)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+NAMES = {
+    "key": (changed(task=["stsb"]), "key of the config", "task", "tasks"),
+    "key below": (data(max_lenght=9), "key of data", "max_lenght", "max_length"),
+    "key beside a wrong value": (changed(seeds=["0"], sweep={}), "key of the config", "sweep", "sweeps"),
+    "key of an ablation": (changed(ablations={"x": {"seting": "beta"}}), "key of ablations.x", "seting", "setting"),
+    "task": (changed(tasks=["stbs"]), "task", "stbs", "stsb"),
+    "method": (changed(methods=["pdk"]), "method", "pdk", "pkd"),
+    "reference": (changed(reference="pdk"), "reference among methods", "pdk", "pkd"),
+    "reference that is not run": (changed(methods=["pkd"]), "reference among methods", "adkd", "pkd"),
+    "choice": (changed(selection="deff"), "selection", "deff", "dev"),
+    "choice in a list": (changed(score=["validaton"]), "score[0]", "validaton", "validation"),
+    "section": (settings(vanila_kd={}), "section of settings", "vanila_kd", "vanilla_kd"),
+    "task of a section": (settings(pkd={"stbs": {}}), "task in settings.pkd", "stbs", "stsb"),
+    "setting": (settings(pkd={"all": {"betta": 1}}), "setting of settings.pkd.all", "betta", "beta"),
+    "training key": (settings(pkd={"all": {"epoch": 1}}), "setting of settings.pkd.all", "epoch", "epochs"),
+    "setting of another": (settings(training={"all": {"beta": 1}}), "setting of settings.training.all", "beta", None),
+    "setting of a method that does not run": (
+        changed(methods=["adkd"], settings={"pkd": {"rte": {"layers": "skipp"}}}),
+        "settings.pkd.rte.layers",
+        "skipp",
+        "skip",
+    ),
+    "exception for no split": (
+        data(expected_rows={"mnli": {"validation": 9}}),
+        "split of mnli in data.expected_rows",
+        "validation",
+        "validation_matched",
+    ),
+    "task of an exception": (data(train_rows={"stbs": 9}), "task in data.train_rows", "stbs", "stsb"),
+}
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_an_unknown_name_is_refused_with_the_nearest(case):
+    config, what, value, nearest = NAMES[case]
+    error = refused(config)
+    assert (error.what, error.value, error.nearest) == (what, value, nearest)
+    assert nearest is None or nearest in error.allowed
+
+
+SEEDS = "a non-empty list of distinct values, each an integer at least 0"
+ROWS = "an integer at least 2, a mapping of keys to values or null"
+VALUES = {
+    "text": (changed(seeds=["0"]), "seeds[0]", "0", "an integer at least 0"),
+    "fraction": (changed(seeds=[1.0]), "seeds[0]", 1.0, "an integer at least 0"),
+    "flag": (changed(seeds=[True]), "seeds[0]", True, "an integer at least 0"),
+    "below": (changed(seeds=[-1]), "seeds[0]", -1, "an integer at least 0"),
+    "twice": (changed(seeds=[1, 2, 1]), "seeds", [1, 2, 1], SEEDS),
+    "empty": (changed(seeds=[]), "seeds", [], SEEDS),
+    "no list": (changed(seeds=1), "seeds", 1, SEEDS),
+    "names twice": (
+        changed(methods=["adkd"] * 2),
+        "methods",
+        ["adkd"] * 2,
+        "a non-empty list of distinct values, each text",
+    ),
+    "no mapping": (changed(data=[]), "data", [], "a mapping of keys to values"),
+    "between": (data(max_length=7), "data.max_length", 7, "an integer at least 8 and at most 512"),
+    "choice": (changed(selection=1), "selection", 1, '"dev", "held_out" or "last"'),
+    "one of several kinds": (data(train_rows=1), "data.train_rows", 1, ROWS),
+    "a part of one of several kinds": (
+        data(train_rows={"stsb": 1.0}),
+        "data.train_rows.stsb",
+        1.0,
+        "an integer at least 2 or null",
+    ),
+    "deep": (changed(explanations={"bins": [0.1, 2]}), "explanations.bins[1]", 2, "a number above 0 and at most 1"),
+    "setting": (
+        settings(adkd={"all": {"alpha": 1.5}}),
+        "settings.adkd.all.alpha",
+        1.5,
+        "a number at least 0 and at most 1",
+    ),
+    "setting is text": (
+        settings(training={"all": {"learning_rate": "1e-5"}}),
+        "settings.training.all.learning_rate",
+        "1e-5",
+        "a number above 0",
+    ),
+    "setting is no flag": (settings(adkd={"all": {"anneal": 1}}), "settings.adkd.all.anneal", 1, "true or false"),
+    "teacher": (changed(teacher=TINY["teacher"] | {"epochs": 0}), "teacher.epochs", 0, "an integer at least 1 or null"),
+    "no such layer": (
+        changed(student={"from_teacher_layers": [1, 4]}),
+        "student.from_teacher_layers[1]",
+        4,
+        "one of the layers of tiny_bert, 0 to 3",
+    ),
+    "two students": (
+        changed(student={"from_teacher_layers": [1], "model": "tiny_bert"}),
+        "student",
+        {"from_teacher_layers": [1], "model": "tiny_bert"},
+        "exactly one of from_teacher_layers and model",
+    ),
+    "no student": (changed(student={}), "student", {}, "exactly one of from_teacher_layers and model"),
+    "another vocabulary": (
+        changed(student={"model": "bert_l6_h768"}),
+        "student.model",
+        "bert_l6_h768",
+        "a model with the teacher's vocabulary, that of tiny_bert",
+    ),
+    "useless rows": (data(source="hub"), "data.rows", TINY["data"]["rows"], 'null for data.source "hub"'),
+    "absent split": (
+        changed(data=TINY["data"] | {"expected_rows": {"sst2": {"test": None}}}, score=["test"]),
+        "data.expected_rows.sst2",
+        {"test": None},
+        'a mapping that leaves a split for "test", which every run needs',
+    ),
+    "nothing to train on": (
+        data(expected_rows={"sst2": {"train": None}}),
+        "data.expected_rows.sst2",
+        {"train": None},
+        'a mapping that leaves a split for "train", which every run needs',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_a_wrong_value_is_refused_with_its_key_and_what_is_allowed(case):
+    config, what, value, allowed = VALUES[case]
+    error = refused(config)
+    assert (error.what, error.value, error.allowed) == (what, value, allowed)
+
+
+def test_a_number_that_is_not_finite_is_refused():
+    error = refused(settings(adkd={"all": {"beta": float("nan")}}))
+    assert (error.what, error.allowed) == ("settings.adkd.all.beta", "a number at least 0")
+
+
+def test_a_key_that_is_missing_is_named_with_what_it_can_be():
+    error = refused({key: value for key, value in TINY.items() if key != "seeds"})
+    assert (error.what, error.allowed) == ("seeds", f"set to {SEEDS}")
+    error = refused(changed(data={"source": "generated"}))
+    assert (error.what, error.allowed) == ("data.rows", 'set for data.source "generated"')
+
+
+def test_what_a_source_or_a_student_cannot_do_is_refused():
+    error = refused(changed(data={"source": "hub"}, score=["test"], tasks=["rte"]))
+    assert error.what == 'score: split "test" of rte has no labels in source "hub"'
+    assert refused(changed(data={"source": "embedded"}, tasks=["rte"])).value == "rte"
+    error = refused(changed(student={"from_teacher_layers": [0, 1, 2]}))
+    assert "cannot teach this student with this teacher" in error.what
+
+
+ABLATIONS = {
+    "unknown setting": ({"setting": "bta", "values": [1]}, "setting of ablations.x", "bta"),
+    "wrong value": ({"setting": "beta", "values": [-1]}, "adkd.beta", -1),
+    "both ways": (
+        {"setting": "beta", "values": [1], "points": {"a": {"beta": 2}}},
+        "ablations.x",
+        {"setting": "beta", "values": (1,), "points": {"a": {"beta": 2}}},
+    ),
+    "no values": ({"setting": "beta"}, "ablations.x", {"setting": "beta"}),
+    "nothing": ({}, "ablations.x", {}),
+    "empty point": ({"points": {"a": {}}}, "ablations.x.points.a", {}),
+    "unknown task": ({"setting": "beta", "values": [1], "tasks": ["cla"]}, "task of ablations.x", "cla"),
+    "unknown method": ({"method": "pdk", "setting": "beta", "values": [1]}, "method", "pdk"),
+    "unknown key of a student": (
+        {"setting": "student", "values": [{"layers": [1]}]},
+        "key of student",
+        "layers",
+    ),
+    "student too deep": (
+        {"setting": "student", "values": [{"from_teacher_layers": [9]}]},
+        "student.from_teacher_layers[0]",
+        9,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ABLATIONS)
+def test_a_wrong_ablation_is_refused(case):
+    entry, what, value = ABLATIONS[case]
+    error = refused(changed(ablations={"x": entry}))
+    assert (error.what, error.value) == (what, value)
+    assert "ablations.x" in str(error) or case == "unknown method"
+
+
+def test_two_points_that_are_one_run_are_refused():
+    error = refused(changed(ablations={"x": {"points": {"a": {"beta": 2}, "b": {"beta": 2}}}}))
+    assert error.what == "ablations.x: b and a are the same run, adkd+beta=2"
+
+
+def test_a_config_file_that_is_missing_or_broken_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"no such config file: nowhere\.yaml"):
+        plan.load_config(["nowhere.yaml"])
+    (tmp_path / "broken.yaml").write_text("tasks: [")
+    with pytest.raises(InputError, match=r"broken\.yaml is not YAML"):
+        plan.load_config([tmp_path / "broken.yaml"])
+    (tmp_path / "list.yaml").write_text("[1]")
+    with pytest.raises(InputError) as caught:
+        plan.load_config([tmp_path / "list.yaml"])
+    assert caught.value.allowed == "a mapping of keys to values"
+
+
+def test_later_files_win_key_by_key_and_null_takes_a_section_away(tmp_path):
+    (tmp_path / "over.yaml").write_text("{settings: {adkd: {all: {beta: 3.0}}, tinybert: null}, seeds: [7]}")
+    config = plan.validate(plan.load_config([FOLDER / "tiny.yaml", tmp_path / "over.yaml"]))
+    assert config.seeds == (7,)
+    assert config.settings["adkd"]["all"] == TINY["settings"]["adkd"]["all"] | {"beta": 3.0}
+    assert config.settings["training"] == TINY["settings"]["training"]
+    assert "tinybert" not in config.settings
+
+
+@pytest.mark.parametrize("names", ["tiny", "embedded", "paper", "paper rigorous", "laptop"])
+def test_the_configs_that_come_along_are_valid(names):
+    keys = plan.load_config([FOLDER / f"{name}.yaml" for name in names.split()])
+    if keys["data"]["source"] == "directory":
+        keys["data"] |= {"source": "hub", "path": None}  # the user says where GLUE lies
+    before = copy.deepcopy(keys)
+    config = plan.validate(keys)
+    assert keys == before
+    assert plan.validate(config.model_dump()) == config
+    planned = plan.build(config)
+    assert len(planned.main["runs"]) == len(config.tasks) * len(config.methods) * len(config.seeds)
+    assert set(planned.grids) == {"grid", *(f"ablations/{name}" for name in config.ablations)}
+
+
+def test_the_schema_file_is_that_of_the_models():
+    assert (FOLDER.parent / "schemas/config.schema.yaml").read_text() == schema_text(), "rebuild it with: make schema"
+
+
+def test_every_key_is_described_and_every_section_closed():
+    schema = yaml.safe_load(schema_text())
+    sections = schema["$defs"] | {"Config": schema}
+    for name, section in sections.items():
+        assert section["additionalProperties"] is False, name
+        for key, entry in section["properties"].items():
+            assert entry.get("description") or sections[entry["$ref"].rpartition("/")[2]]["description"], (
+                f"{name}.{key}"
+            )
+    assert list(sections["TeacherConfig"]["properties"]) == ["model", "seeds", "margin", *TRAINING]
+    assert list(schema["properties"]) == list(Config.model_fields)
