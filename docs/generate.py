@@ -25,7 +25,7 @@ CONFIGURATION = """# Configuration
 A config is one or more YAML files; values of later files replace those of earlier ones. Unknown keys are errors. Every
 key is listed here with its type and default; *required* keys have none. The configs of the suite are in
 `workflow/config/`. The settings of methods are on the page [Methods](methods.md). `adkd plan --config FILE` checks a
-config without running anything.
+config and writes the spec of every run; it trains nothing.
 """
 
 METHODS = """# Methods
