@@ -84,6 +84,12 @@ def test_contributing_lists_the_modules_that_a_config_may_import():
     assert set(re.findall(r"`([\w.]+)`", listed)) == set(registry.MODULES) - {"__future__"}
 
 
+def test_contributing_describes_every_room():
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rooms = {path.parent.name for path in (REPOSITORY / "adkd").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `adkd/(\w+)/` \|", text, re.MULTILINE)) == rooms
+
+
 def test_the_site_builds_without_warnings_and_loads_nothing_from_the_network(tmp_path, caplog):
     pytest.importorskip("material", reason="mkdocs-material is not installed")
     from mkdocs.commands.build import build
