@@ -23,7 +23,7 @@ from adkd.methods.settings import Training
 from adkd.models import kernels
 from adkd.models.encoder import frozen
 from adkd.models.passes import logits_of
-from adkd.training.loop import Descent, Fit, fit_epoch
+from adkd.training.loop import Descent, Trainer
 from adkd.training.signals import BATCH_SIZE, Teacher, one_batch
 from adkd.training.teacher import FineTuning
 
@@ -127,9 +127,11 @@ def _training(case: Case, examples: Examples, method: nn.Module, phase_name: str
     live = phase.needs - STORED
     teacher = frozen(classifier(setup.teacher, setup.outputs, kernels.FUSED)).to(device) if live else None
     training = Training(batch_size=case.batch_size, learning_rate=LEARNING_RATE)
-    run = Fit(
-        examples=examples,
+    trainer = Trainer(
+        model=student.train(),
+        method=method,
         teacher=Teacher(_stored(examples, setup), teacher),
+        examples=examples,
         training=training,
         score=lambda model: 0.0,
         keep_best=False,
@@ -138,8 +140,7 @@ def _training(case: Case, examples: Examples, method: nn.Module, phase_name: str
         device=device,
     )
     descent = Descent(student, method, training, steps=10**6)
-    student.train()
-    return lambda rows: fit_epoch(student, method, phase, run, descent, [rows], 0.0, "bench")
+    return lambda rows: trainer.fit_epoch(phase, descent, [rows], epoch=0, epochs=1)
 
 
 def _published(case: Case, examples: Examples, outputs: int) -> Callable[[Tensor], object]:

@@ -77,7 +77,7 @@ class Phase:
     loss: Callable[[Pass, Pass, Batch, float], LossTerms]
     needs: frozenset[str]
     """Outputs that this phase reads: see ``adkd.methods.method_config.OUTPUTS``."""
-    training: dict[str, object]
+    training: dict[str, Any]
     """Training settings that this phase has of its own; the run's settings hold for the others."""
     selects: bool = True
     """Whether the best epoch of this phase is kept; otherwise the next phase starts from its last epoch."""

@@ -39,17 +39,19 @@ def forward(model: PreTrainedModel, batch: Batch, needs: frozenset[str], depth: 
     recorded: Recorded = {name: [] for name in ("embeddings", "states", "hidden", "query", "key")}
     with attached(_recorders(model, needs, depth, recorded)):
         logits = logits_of(model, batch, whole_last_layer=bool(needs & {"hidden", "attentions"}))
-    hidden, heads = recorded["hidden"], shape(model).heads
-    pairs = zip(recorded["query"], recorded["key"], strict=True)
-    return Pass(
-        logits=logits,
-        cls=torch.stack([states[:, 0] for states in hidden], dim=1) if "cls" in needs else None,
-        embeddings=_only(recorded["embeddings"]),
-        hidden=tuple(hidden) if "hidden" in needs else None,
-        attentions=tuple(attention_scores(*pair, heads) for pair in pairs) if "attentions" in needs else None,
-        states=_only(recorded["states"]),
-        logits_from=lambda states: logits_from(model, batch, states, depth),
-    )
+    kept: dict[str, Any] = {}
+    if "embeddings" in needs:
+        kept["embeddings"] = _only(recorded["embeddings"])
+    if "token_maps" in needs:
+        kept["states"] = _only(recorded["states"])
+    if "cls" in needs:
+        kept["cls"] = torch.stack([states[:, 0] for states in recorded["hidden"]], dim=1)
+    if "hidden" in needs:
+        kept["hidden"] = tuple(recorded["hidden"])
+    if "attentions" in needs:
+        heads, pairs = shape(model).heads, zip(recorded["query"], recorded["key"], strict=True)
+        kept["attentions"] = tuple(attention_scores(query, key, heads) for query, key in pairs)
+    return Pass(logits, logits_from=lambda states: logits_from(model, batch, states, depth), **kept)
 
 
 def _recorders(model: nn.Module, needs: frozenset[str], depth: int, recorded: Recorded) -> Iterator[RemovableHandle]:
@@ -140,7 +142,7 @@ def attached(hooks: Iterable[RemovableHandle]) -> Iterator[None]:
             handle.remove()
 
 
-def _only(outputs: list[Tensor]) -> Tensor | None:
-    if len(outputs) > 1:
+def _only(outputs: list[Tensor]) -> Tensor:
+    if len(outputs) != 1:
         raise RunError(f"an encoder block ran {len(outputs)} times in one pass; this encoder is not supported")
-    return outputs[0] if outputs else None
+    return outputs[0]

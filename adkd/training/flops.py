@@ -1,10 +1,10 @@
-"""Floating-point operations of a training run: counted at three lengths, then added up over the batches that it had.
+"""Floating-point operations of a training run: counted at three lengths and summed over the batches of the run.
 
-Matrix products are what is counted, a multiplication and an addition as two. A step on B examples of L tokens takes
-just ``B (c0 + c1 L + c2 L^2)`` of them, forward and back, so that three counts tell it for every batch, in whole
-numbers; a loss over pairs of examples would need more (the tests hold every method to the count of a whole run).
-Attention is counted as products of matrices, whichever kernel computes it. A live teacher's passes count; stored
-signals cost nothing here, for their cost is the teacher's, and neither does the scoring after an epoch.
+Only matrix products are counted, a multiplication and an addition as two operations. A step on B examples of L tokens
+takes ``B (c0 + c1 L + c2 L^2)`` operations, forward and backward, so three counts determine the number for every batch,
+in integers. A loss over pairs of examples would need more counts; a test compares every method with the count of a
+complete run. Attention is counted as matrix products, whichever kernel computes it. The passes of a live teacher count.
+Stored signals do not, because their cost belongs to the teacher, and neither do the scores after an epoch.
 """
 
 import copy
@@ -13,13 +13,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from adkd.data.batches import Batch, Examples, shuffled
-from adkd.methods.contract import Method, Phase
+from adkd.methods.contract import Phase
 from adkd.models import kernels
-from adkd.training.loop import Fit, batch_order, batch_terms
+from adkd.training.loop import Trainer, weighted_sum
 from adkd.training.signals import Teacher
 
 ROWS = 2
@@ -32,65 +31,65 @@ _FUSED_ON_A_CPU = {
         *shapes[:4]
     ),
 }
-"""Kernels that PyTorch's counter passes over, and their operations by the shapes of what they are given."""
+"""Kernels that PyTorch's counter ignores -> their number of operations, from the shapes of their arguments."""
 
 
 def counted(call: Callable[[], object]) -> int:
-    """Operations of a call, as its own kernels do them."""
+    """The number of operations of a call."""
     with FlopCounterMode(display=False, custom_mapping=_FUSED_ON_A_CPU) as counter:
         call()
     return counter.get_total_flops()
 
 
-def training_flops(model: nn.Module, method: Method, run: Fit) -> int:
-    """Operations of all steps of all phases of a run. Works on copies: the run itself is not touched."""
-    model, method = copy.deepcopy(model).train(), copy.deepcopy(method).train()
-    live = copy.deepcopy(run.teacher.live)
-    for network in filter(None, (model, live)):
+def training_flops(trainer: Trainer) -> int:
+    """Operations of all steps of all phases of a run. Works on copies and does not change the run itself."""
+    live = copy.deepcopy(trainer.teacher.live)
+    copied = replace(
+        trainer,
+        model=copy.deepcopy(trainer.model).train(),
+        method=copy.deepcopy(trainer.method).train(),
+        teacher=Teacher(trainer.teacher.stored, live),
+    )
+    for network in filter(None, (copied.model, live)):
         network.set_attn_implementation(kernels.TWICE_DIFFERENTIABLE)
-    run = replace(run, teacher=Teacher(run.teacher.stored, live))
-    with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
-        return sum(_phase(model, method, phase, run) for phase in method.phases())
+    with torch.random.fork_rng(devices=[trainer.device] if trainer.device.type == "cuda" else []):
+        return sum(_phase_flops(copied, phase) for phase in copied.method.phases())
 
 
-def _phase(model: nn.Module, method: Method, phase: Phase, run: Fit) -> int:
-    counts = [step_flops(model, method, phase, run, length) for length in LENGTHS]
-    return sum(steps * rows * _at(length, counts) // ROWS for (rows, length), steps in batches(phase, run).items())
+def _phase_flops(trainer: Trainer, phase: Phase) -> int:
+    counts = [step_flops(trainer, phase, length) for length in LENGTHS]
+    return sum(steps * rows * _at(length, counts) // ROWS for (rows, length), steps in batches(trainer, phase).items())
 
 
 def _at(length: int, counts: list[int]) -> int:
-    """The parabola through the counts at ``LENGTHS``, continued to a length by Newton's differences."""
+    """The parabola through the counts at ``LENGTHS``, evaluated at a length by Newton's differences."""
     first, second, third = counts
     x = length - LENGTHS[0]
     return first + x * (second - first) + x * (x - 1) // 2 * (third - 2 * second + first)
 
 
-def step_flops(model: nn.Module, method: Method, phase: Phase, run: Fit, length: int, rows: int = ROWS) -> int:
-    """Operations of one step, forward and back, on ``rows`` examples of ``length`` tokens; leaves no gradient."""
-
-    def step() -> None:
-        terms = batch_terms(model, method, phase, run, _batch(run.examples, rows, length), 0.0)
-        sum(weight * value for weight, value in terms.values()).backward()
-
-    flops = counted(step)
-    for module in (model, method):
+def step_flops(trainer: Trainer, phase: Phase, length: int, rows: int = ROWS) -> int:
+    """Operations of one step, forward and backward, on ``rows`` examples of ``length`` tokens; leaves no gradient."""
+    batch = _batch(trainer.examples, rows, length)
+    flops = counted(lambda: weighted_sum(trainer.loss_terms(phase, batch, 0.0)).backward())
+    for module in (trainer.model, trainer.method):
         module.zero_grad(set_to_none=True)
     return flops
 
 
-def batches(phase: Phase, run: Fit) -> Counter[tuple[int, int]]:
-    """(examples, padded length) of a batch -> how many such batches a phase goes through."""
-    training = replace(run.training, **phase.training)
-    order = batch_order(run)
+def batches(trainer: Trainer, phase: Phase) -> Counter[tuple[int, int]]:
+    """(examples, padded length) of a batch -> the number of such batches in a phase."""
+    training, order = trainer.settings(phase), trainer.batch_order()
+    lengths = trainer.examples.lengths
     return Counter(
-        (len(rows), int(run.examples.lengths[rows].max()))
+        (len(rows), int(lengths[rows].max()))
         for _ in range(training.epochs)
-        for rows in shuffled(run.examples.lengths, training.batch_size, order)
+        for rows in shuffled(lengths, training.batch_size, order)
     )
 
 
 def _batch(examples: Examples, rows: int, length: int) -> Batch:
-    """The first examples with token number 1 at every place: how much there is to compute does not depend on it."""
+    """The first examples with token number 1 at every position: the tokens do not change the number of operations."""
     first = torch.arange(rows) % len(examples)
     ids = torch.ones(rows, length, dtype=torch.int64)
     return Batch(ids, torch.zeros_like(ids), torch.ones_like(ids), examples.labels[first], first)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from adkd.base.files import new_directory, read_json, write_json
 from adkd.base.progress import track
@@ -25,7 +26,7 @@ from adkd.models.encoder import head, name_classes
 from adkd.models.passes import logits_of
 from adkd.training import runtime
 from adkd.training.flops import training_flops
-from adkd.training.loop import Fit, fit
+from adkd.training.loop import Trainer
 from adkd.training.signals import Teacher
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ def selection_splits(task: Task, selection: str) -> tuple[str, ...]:
 class Trained:
     """A model after its training, and how that went."""
 
-    run: Fit
+    trainer: Trainer
     watch: Watch
     history: list[dict[str, Any]]
     seconds: float
@@ -101,14 +102,14 @@ class Trained:
             "seconds": self.seconds,
             "started": self.started,
             "finished": time.time(),
-            "train_rows": len(self.run.examples),
+            "train_rows": len(self.trainer.examples),
             "data_fingerprint": read_json(Path(spec["inputs"]["data"]) / "data.json")["fingerprint"],
         }
 
 
 def train_as_told(
     spec: dict[str, Any],
-    model: nn.Module,
+    model: PreTrainedModel,
     method: Method,
     teacher: Teacher,
     device: torch.device,
@@ -132,14 +133,16 @@ def train_as_told(
     data = Path(spec["inputs"]["data"])
     watch = Watch(task, data, spec["selection"], device)
 
-    def score(model: nn.Module) -> float:
+    def score(model: PreTrainedModel) -> float:
         value = watch(model)
         after_epoch(value)
         return value
 
-    run = Fit(
-        examples=Examples.load(data, "train"),
+    trainer = Trainer(
+        model=model,
+        method=method,
         teacher=teacher,
+        examples=Examples.load(data, "train"),
         training=Training(**spec["training"]),
         score=score,
         keep_best=spec["selection"] != "last",
@@ -147,16 +150,16 @@ def train_as_told(
         seed=spec["seed"],
         device=device,
     )
-    if task.regression and run.training.regression_bias == "mean":
-        nn.init.constant_(head(model).bias, run.examples.labels.mean().item())
-    history = fit(model, method, run)
-    return Trained(run, watch, history, time.perf_counter() - began, started)
+    if task.regression and trainer.training.regression_bias == "mean":
+        nn.init.constant_(head(model).bias, trainer.examples.labels.mean().item())
+    history = trainer.fit()
+    return Trained(trainer, watch, history, time.perf_counter() - began, started)
 
 
 def train_and_write(
     spec: dict[str, Any],
     out: Path,
-    model: nn.Module,
+    model: PreTrainedModel,
     method: Method,
     teacher: Teacher,
     device: torch.device,
@@ -190,7 +193,7 @@ def train_and_write(
                 **trained.record(spec),
                 "scores": scores,
                 "parameters": sum(p.numel() for p in model.parameters()),
-                "flops": training_flops(model, method, trained.run),
+                "flops": training_flops(trained.trainer),
                 **about,
             },
         )

@@ -1,21 +1,22 @@
-"""Signals: what a teacher owes its students and is small per example, computed once and stored.
+"""Signals: outputs of a teacher that are small enough to be computed once and stored for all its students.
 
 A signal is one tensor over the rows of the train set, in shards of consecutive rows (safetensors, memory-mapped):
-``logits`` [rows, C], ``cls`` [rows, N, H] or ``token_maps`` [rows, V, L], padded with 0. Float32; the teacher is in
-eval mode. Every shard's sha256 stands in ``signals.json`` and is checked when the signal is opened.
+``logits`` [rows, C], ``cls`` [rows, N, H] or ``token_maps`` [rows, V, L], padded with 0. It is in float32, and the
+teacher is in eval mode. ``signals.json`` has the sha256 of every shard, which is checked when the signal is opened.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
+from transformers import PreTrainedModel
 
 from adkd.base.errors import InputError
 from adkd.base.files import new_directory, read_json, sha256, write_json
@@ -24,7 +25,7 @@ from adkd.data.batches import Batch, Examples, by_length
 from adkd.methods.attribution import token_maps
 from adkd.methods.contract import Pass
 from adkd.methods.method_config import STORED, TokenMap
-from adkd.models.encoder import load_frozen
+from adkd.models.encoder import load_frozen, shape
 from adkd.models.passes import forward
 from adkd.training import runtime
 
@@ -38,14 +39,14 @@ def compute(spec: dict[str, Any], out: Path) -> None:
     """The stage: compute one signal of one teacher over the train set and store it in ``out``.
 
     Args:
-        spec: ``signal`` (kind, and for token maps how they are made), ``inputs`` (data, teacher), device, threads.
+        spec: ``signal`` (kind, and the parameters of token maps), ``inputs`` (data, teacher), device, threads.
     """
     device = runtime.start(spec)
     data, teacher = Path(spec["inputs"]["data"]), Path(spec["inputs"]["teacher"])
     examples = Examples.load(data, "train")
     model = load_frozen(teacher / "model", device)
     with new_directory(out) as folder:
-        shards = []
+        shards: list[dict[str, Any]] = []
         for first in range(0, len(examples), SHARD_ROWS):
             rows = torch.arange(first, min(first + SHARD_ROWS, len(examples)))
             file = folder / f"shard-{len(shards):05d}.safetensors"
@@ -55,8 +56,10 @@ def compute(spec: dict[str, Any], out: Path) -> None:
         write_json(folder / "signals.json", {"spec": spec, "shards": shards, "data_fingerprint": fingerprint})
 
 
-def shard(model: nn.Module, examples: Examples, rows: Tensor, signal: dict[str, Any], device: torch.device) -> Tensor:
-    """One signal for these rows of the split, [rows, ...] on the CPU; maps are padded to the longest of the rows."""
+def shard(
+    model: PreTrainedModel, examples: Examples, rows: Tensor, signal: dict[str, Any], device: torch.device
+) -> Tensor:
+    """A signal for these rows of the split, [rows, ...] on the CPU; token maps are padded to the longest row."""
     lengths = examples.lengths[rows]
     parts: list[tuple[Tensor, Tensor]] = []
     for chosen in track(by_length(lengths, BATCH_SIZE), signal["kind"]):
@@ -69,16 +72,16 @@ def shard(model: nn.Module, examples: Examples, rows: Tensor, signal: dict[str, 
     return torch.cat([value for _, value in parts])[order].contiguous()
 
 
-def one_batch(model: nn.Module, batch: Batch, signal: dict[str, Any]) -> Tensor:
-    """One signal [B, ...] for a batch, as a live teacher gives it."""
+def one_batch(model: PreTrainedModel, batch: Batch, signal: dict[str, Any]) -> Tensor:
+    """A signal [B, ...] for a batch on the model's device, computed by the teacher."""
     kind = signal["kind"]
     if kind == "token_maps":
         how = TokenMap(**{key: value for key, value in signal.items() if key != "kind"})
         with torch.no_grad():
-            found = forward(model, batch, frozenset({kind}), how.depth(model.config.num_hidden_layers))
+            output = forward(model, batch, frozenset({kind}), how.depth(shape(model).layers))
         with torch.enable_grad():
-            states = found.states.requires_grad_()
-            return token_maps(found.logits_from, states, batch.mask, steps=how.steps, top_k=how.top_k).detach()
+            states = output.states.requires_grad_()
+            return token_maps(output.logits_from, states, batch.mask, steps=how.steps, top_k=how.top_k).detach()
     with torch.no_grad():
         return getattr(forward(model, batch, frozenset({kind})), kind)
 
@@ -95,19 +98,22 @@ class Signal:
         index = read_json(directory / "signals.json")
         if index["data_fingerprint"] != data_fingerprint:
             raise InputError(
-                f"{directory}: made from data {index['data_fingerprint'][:12]}, "
-                f"the data here is {data_fingerprint[:12]}; remove the directory to compute it again"
+                f"the data fingerprint of {directory}",
+                value=index["data_fingerprint"],
+                allowed=data_fingerprint,
+                remedy="delete the directory to compute the signal again",
             )
         self.shards: list[Tensor] = []
         for entry in index["shards"]:
             file = directory / entry["file"]
-            if (found := sha256(file)) != entry["sha256"]:
-                raise InputError(f"{file}: sha256 is {found}, signals.json says {entry['sha256']}")
+            if (digest := sha256(file)) != entry["sha256"]:
+                remedy = "delete the directory to compute the signal again"
+                raise InputError(f"sha256 of {file}", value=digest, allowed=entry["sha256"], remedy=remedy)
             with safe_open(file, framework="pt") as opened:
-                self.shards.append(opened.get_tensor("signal"))  # memory-mapped: read when touched
+                self.shards.append(opened.get_tensor("signal"))  # memory-mapped: read when accessed
 
     def rows(self, rows: Tensor) -> Tensor:
-        """The signal of these rows, [B, ...]; maps at the length of the longest shard touched."""
+        """The signal of these rows, [B, ...]; token maps have the length of the longest shard that is read."""
         place, offset = rows // SHARD_ROWS, rows % SHARD_ROWS
         if len(self.shards) == 1:
             return self.shards[0][rows]
@@ -118,19 +124,27 @@ class Signal:
         return torch.cat(values)[torch.cat([at for _, at in picked]).argsort()]
 
 
-class Teacher:
-    """A teacher as the training loop sees it: stored signals, and a live model for what is too big to store."""
+class ByRow(Protocol):
+    """A signal that can be read by row."""
 
-    def __init__(self, stored: dict[str, Signal], live: nn.Module | None = None):
+    def rows(self, rows: Tensor) -> Tensor:
+        """The signal of these rows, [B, ...]."""
+
+
+class Teacher:
+    """The teacher's side of training: stored signals, and a live model for outputs that are too large to store."""
+
+    def __init__(self, stored: Mapping[str, ByRow], live: PreTrainedModel | None = None):
         self.stored = stored
         self.live = live
 
     def outputs(self, batch: Batch, needs: frozenset[str], device: torch.device) -> Pass:
-        """The teacher's pass over a batch on the CPU, its tensors on ``device``: just what ``needs`` names."""
-        stored = dict(self._stored(batch, needs & STORED, device))
+        """The outputs of the teacher that ``needs`` names, on ``device``, for a batch on the CPU."""
+        stored: dict[str, Any] = dict(self._stored(batch, needs & STORED, device))
         live = needs - STORED
         if not live:
-            return replace(Pass(logits=None), **stored)
+            return Pass(**{"logits": None} | stored)
+        assert self.live is not None
         with torch.no_grad():
             return replace(forward(self.live, batch.to(device), live), **stored)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from transformers import PreTrainedModel
 
 from adkd.base.errors import InputError
 from adkd.base.files import read_json
@@ -33,7 +33,7 @@ def train(spec: dict[str, Any], out: Path) -> None:
     train_and_write(spec, out, *learner(spec, device), device)
 
 
-def learner(spec: dict[str, Any], device: torch.device) -> tuple[nn.Module, Method, Teacher]:
+def learner(spec: dict[str, Any], device: torch.device) -> tuple[PreTrainedModel, Method, Teacher]:
     """A fresh student, its method, and where its teacher's outputs come from; ``spec`` as for ``train``.
 
     Raises:
@@ -55,7 +55,7 @@ def learner(spec: dict[str, Any], device: torch.device) -> tuple[nn.Module, Meth
     return student, kind(config, setup), Teacher(stored, live)
 
 
-def new_student(spec: dict[str, Any], outputs: int, *, eager: bool) -> nn.Module:
+def new_student(spec: dict[str, Any], outputs: int, *, eager: bool) -> PreTrainedModel:
     """A student from a checkpoint of its own, or from chosen layers of the teacher's pre-trained checkpoint."""
     student, place = spec["student"], {"task": spec["task"], "seed": spec["seed"], "eager": eager}
     if "model" not in student:

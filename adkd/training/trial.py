@@ -45,8 +45,16 @@ def measured(spec: dict[str, Any], after_epoch: Callable[[float], None] = lambda
         trained = train_as_told(spec, *learner(spec, device), device, after_epoch)
     except Diverged as error:
         log.info("no score: %s", error)
-        report = {"spec": spec, "score": None, "diverged": str(error), "history": [], "selection": None}
-        report |= {"seconds": time.perf_counter() - began, "started": started, "finished": time.time()}
+        report: dict[str, Any] = {
+            "spec": spec,
+            "score": None,
+            "diverged": str(error),
+            "history": [],
+            "selection": None,
+            "seconds": time.perf_counter() - began,
+            "started": started,
+            "finished": time.time(),
+        }
     else:
         report = trained.record(spec) | {"diverged": None}
         report["score"] = report["selection"]["score"]

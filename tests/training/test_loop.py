@@ -10,7 +10,7 @@ from adkd.methods.losses import task_loss
 from adkd.methods.method_config import MethodConfig
 from adkd.methods.settings import Training
 from adkd.models.encoder import new_classifier, shape
-from adkd.training.loop import Fit, fit, groups, rate
+from adkd.training.loop import Trainer, groups, rate
 from adkd.training.runtime import tensor_cores
 from adkd.training.signals import Teacher
 
@@ -45,10 +45,19 @@ def run(data, scores, *, keep_best, bad_step=None, epochs=4):
         seen.append(model.classifier.weight.detach().clone())
         return next(left)
 
-    examples = Examples.load(data, "train")
-    training = Training(batch_size=16, epochs=epochs, learning_rate=1e-3)
-    history = fit(model, method, Fit(examples, Teacher({}), training, score, keep_best, "mnli", 1, torch.device("cpu")))
-    return model, seen, history
+    trainer = Trainer(
+        model=model,
+        method=method,
+        teacher=Teacher({}),
+        examples=Examples.load(data, "train"),
+        training=Training(batch_size=16, epochs=epochs, learning_rate=1e-3),
+        score=score,
+        keep_best=keep_best,
+        task="mnli",
+        seed=1,
+        device=torch.device("cpu"),
+    )
+    return model, seen, trainer.fit()
 
 
 @pytest.mark.parametrize(("keep_best", "kept"), [(True, 1), (False, 3)])

@@ -1,4 +1,4 @@
-"""Stored signals equal live ones, row by row, across shards; foreign or changed files are refused."""
+"""Stored signals equal live ones, row by row, across shards; changed files and signals of other data are refused."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ def teacher(tmp_path_factory):
 
 @pytest.fixture(params=KINDS, ids=lambda s: "-".join(map(str, s.values())))
 def stored(request, data, teacher, tmp_path, monkeypatch):
-    """A signal stored in several shards, and what it is."""
+    """A signal in several shards, and its kind."""
     monkeypatch.setattr(signals, "SHARD_ROWS", 32)
     spec = {
         "task": "mnli",
@@ -56,11 +56,14 @@ def test_stored_equals_live_for_every_row(stored, data, teacher):
 
 def test_a_signal_of_other_data_or_with_a_changed_file_is_refused(stored, data):
     directory, _ = stored
-    with pytest.raises(InputError, match="made from data"):
+    fingerprint = read_json(data / "data.json")["fingerprint"]
+    with pytest.raises(InputError) as caught:
         Signal(directory, "0" * 64)
+    assert (caught.value.value, caught.value.allowed) == (fingerprint, "0" * 64)
     shard = sorted(directory.glob("*.safetensors"))[1]
     content = bytearray(shard.read_bytes())
     content[-1] ^= 1
     shard.write_bytes(content)
-    with pytest.raises(InputError, match=f"{shard.name}: sha256"):
-        Signal(directory, read_json(data / "data.json")["fingerprint"])
+    with pytest.raises(InputError) as caught:
+        Signal(directory, fingerprint)
+    assert caught.value.what == f"sha256 of {shard}"
