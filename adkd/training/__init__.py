@@ -1,1 +1,1 @@
-"""How a teacher and a student are trained; the only training loop of the suite."""
+"""Training of teachers and students, with the only training loop of the suite."""

@@ -1,4 +1,4 @@
-"""The process a training job runs in: device, threads, determinism, and what of it a result records."""
+"""The process of a training job: device, threads, determinism, and what a result records of these."""
 
 import ctypes
 import logging
@@ -24,28 +24,28 @@ PACKAGES = ("torch", "transformers", "datasets", "evaluate", "numpy", "scipy", "
 
 
 def start(spec: dict[str, Any]) -> torch.device:
-    """Set threads, determinism and the global seed once, and choose the device.
+    """Set the number of threads, determinism and the global seed, and choose the device.
 
     Args:
         spec: reads ``device`` (auto, cpu or cuda), ``threads``, ``task`` and ``seed``.
 
     Raises:
-        InputError: CUDA is asked for and there is none.
+        InputError: the device is ``cuda`` and torch finds no GPU.
     """
     keep_freed_memory()
     torch.set_num_threads(spec["threads"])
     torch.manual_seed(derived(spec["task"], spec["seed"], "dropout"))
-    found = torch.cuda.is_available()
-    if spec["device"] == "cuda" and not found:
-        raise InputError('device: "cuda" is asked for, and torch finds none (allowed here: auto, cpu)')
-    device = torch.device("cuda" if found and spec["device"] != "cpu" else "cpu")
+    has_gpu = torch.cuda.is_available()
+    if spec["device"] == "cuda" and not has_gpu:
+        raise InputError("device", value="cuda", allowed="auto or cpu on a machine where torch finds no GPU")
+    device = torch.device("cuda" if has_gpu and spec["device"] != "cpu" else "cpu")
     make_deterministic(device)
     log.info("device %s, %d threads", device, torch.get_num_threads())
     return device
 
 
 def make_deterministic(device: torch.device) -> None:
-    """Equal inputs give equal results, bit for bit. On a CPU all that is used here is deterministic as it is."""
+    """Make equal inputs give equal results, bit for bit. The operations used here are always deterministic on a CPU."""
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
@@ -53,10 +53,10 @@ def make_deterministic(device: torch.device) -> None:
 
 @contextmanager
 def tensor_cores(device: torch.device) -> Iterator[None]:
-    """Within the block, a GPU rounds the factors of float32 matrix products to 10 bits (TF32) and adds up in float32.
+    """Within the block, a GPU rounds the factors of float32 matrix products to 10 bits (TF32) and sums in float32.
 
-    For training steps alone. What passes in bfloat16 is rounded to 7 bits anyway; a gradient of a gradient, which would
-    underflow there, is computed at the same rate this way, its relative error a tenth of theirs (docs/performance.md).
+    Used for training steps only. Passes in bfloat16 round to 7 bits anyway. A gradient of a gradient would underflow
+    in bfloat16; TF32 computes it at the same speed, with a tenth of the relative error (docs/performance.md).
     """
     if device.type != "cuda":
         yield
@@ -70,9 +70,9 @@ def tensor_cores(device: torch.device) -> Iterator[None]:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep large blocks that were freed, instead of giving them back and paging them in at the next step.
+    """Let glibc keep freed large blocks, instead of returning them to the system and paging them in at the next step.
 
-    The gradient of an embedding matrix alone is such a block in every step; on a CPU this saves a fifth of a small one.
+    The gradient of an embedding matrix is such a block in every step. On a CPU this saves a fifth of a small step.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -84,7 +84,7 @@ def keep_freed_memory() -> None:
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """What a result records of the process and the machine it was made by."""
+    """What a result records about the process and the machine that computed it."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
@@ -98,7 +98,7 @@ def provenance(device: torch.device) -> dict[str, Any]:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Peak memory so far in bytes: of the GPU, or of the process on a CPU."""
+    """Peak memory so far in bytes: on the GPU, or of the process on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux
@@ -106,7 +106,7 @@ def peak_memory(device: torch.device) -> int:
 
 
 def git_commit() -> str | None:
-    """The commit of the suite's own checkout, with ``+`` if files differ from it; None outside of git."""
+    """The commit of the suite's own checkout, with ``+`` if files have been changed since; None outside of git."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():  # an installed package: the checkout around its environment is not the suite
         return None

@@ -1,4 +1,4 @@
-"""The teacher's stage: fine-tune an encoder, and refuse to hand on one that has learned nothing."""
+"""The teacher stage: fine-tune an encoder, and fail if it does not beat a constant prediction."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from adkd.training.signals import Teacher
 
 
 class FineTuning(contract.Method):
-    """Nobody teaches a teacher: the loss against the gold labels."""
+    """How a teacher is trained: the loss against the gold labels, without a teacher of its own."""
 
     def phases(self) -> list[Phase]:
         return [Phase("train", self.loss, frozenset(), {})]
@@ -37,7 +37,7 @@ def train(spec: dict[str, Any], out: Path) -> None:
         spec: task, seed, model, training, selection, margin, evaluate, inputs (data), device, threads.
 
     Raises:
-        RunError: the teacher does not beat a constant answer by ``margin`` on the dev set.
+        RunError: the teacher does not beat the best constant prediction by ``margin`` on the dev set.
     """
     device = runtime.start(spec)
     task = task_named(spec["task"])
@@ -53,14 +53,14 @@ def train(spec: dict[str, Any], out: Path) -> None:
 
 
 def check_floor(task: Task, scores: Scores, data: Path, margin: float) -> None:
-    """Raises RunError if the dev score is not above the floor, the best constant answer, by ``margin``."""
+    """Raises RunError if the dev score does not exceed that of the best constant prediction by ``margin``."""
     splits = [split for split in task.splits("validation") if split in scores]
     score = np.mean([scores[split][task.metrics[0]] for split in splits])
     floors = [metrics.floor(task, Examples.load(data, split).labels.numpy()) for split in splits]
     floor = np.mean(floors)
     if not score > floor + margin:
         raise RunError(
-            f"the {task.name} teacher has learned nothing: {task.metrics[0]} {score:.4f} on the dev set, "
-            f"a constant answer gets {floor:.4f}, and teacher.margin asks for {margin} more; "
-            "no student learns from it. Train it longer, with more rows or another learning rate"
+            f"the {task.name} teacher has learned nothing: its {task.metrics[0]} on the dev set is {score:.4f}, that of a "
+            f"constant prediction is {floor:.4f}, and teacher.margin requires {margin} more; train it longer, with more "
+            "rows or with another learning rate"
         )

@@ -1,4 +1,4 @@
-"""The loop: schedule, selection, what it logs, and how it stops."""
+"""The training loop: schedule, selection, records of epochs, and divergence."""
 
 import pytest
 import torch
@@ -9,14 +9,14 @@ from adkd.methods.contract import Method, Setup
 from adkd.methods.losses import task_loss
 from adkd.methods.method_config import MethodConfig
 from adkd.methods.settings import Training
-from adkd.models.encoder import new_classifier, shape
+from adkd.models.encoder import head, new_classifier, shape
 from adkd.training.loop import Trainer, groups, rate
 from adkd.training.runtime import tensor_cores
 from adkd.training.signals import Teacher
 
 
 class Plain(Method):
-    """The task's loss, with a second term that turns bad at a chosen step."""
+    """The task's loss, with a second term that becomes NaN at a chosen step."""
 
     bad_step = None
 
@@ -35,15 +35,15 @@ class Plain(Method):
 
 
 def run(data, scores, *, keep_best, bad_step=None, epochs=4):
-    """Fit a tiny student whose epochs are told what they are worth; also the head's weights after every epoch."""
+    """Fit a tiny student with given scores of its epochs. Also returns the head's weights after every epoch."""
     model = new_classifier("tiny_bert", 3, task="mnli", seed=1, layers=[1, 3])
-    method, seen, left = Plain(Setup(3, False, shape(model), shape(model))), [], iter(scores)
+    method, weights, remaining = Plain(Setup(3, False, shape(model), shape(model))), [], iter(scores)
     method.bad_step = bad_step
 
     def score(model):
         assert not model.training
-        seen.append(model.classifier.weight.detach().clone())
-        return next(left)
+        weights.append(head(model).weight.detach().clone())
+        return next(remaining)
 
     trainer = Trainer(
         model=model,
@@ -57,15 +57,15 @@ def run(data, scores, *, keep_best, bad_step=None, epochs=4):
         seed=1,
         device=torch.device("cpu"),
     )
-    return model, seen, trainer.fit()
+    return model, weights, trainer.fit()
 
 
 @pytest.mark.parametrize(("keep_best", "kept"), [(True, 1), (False, 3)])
-def test_the_selected_epoch_is_the_one_left_in_the_model(data, keep_best, kept):
-    model, seen, history = run(data, [0.1, 0.5, 0.3, 0.5], keep_best=keep_best)
-    assert torch.equal(model.classifier.weight, seen[kept])
+def test_the_model_has_the_weights_of_the_selected_epoch(data, keep_best, kept):
+    model, weights, history = run(data, [0.1, 0.5, 0.3, 0.5], keep_best=keep_best)
+    assert torch.equal(head(model).weight, weights[kept])
     assert [record["kept"] for record in history] == [i == kept for i in range(4)]
-    assert not torch.equal(seen[0], seen[kept])
+    assert not torch.equal(weights[0], weights[kept])
 
 
 def test_terms_are_logged_without_their_weight(data):
@@ -74,7 +74,7 @@ def test_terms_are_logged_without_their_weight(data):
     assert history[0]["terms"]["extra"] == 0.0
 
 
-def test_a_term_that_is_not_a_number_stops_the_run_and_is_named(data):
+def test_a_nan_loss_term_stops_the_run_and_is_named(data):
     with pytest.raises(RunError, match=r"phase train, epoch 2, step 3: extra = nan"):
         run(data, [0.1, 0.2], keep_best=True, bad_step=8)  # 70 rows in batches of 16 are 5 steps an epoch
 
@@ -95,7 +95,7 @@ def test_learning_rate_factors():
     assert [constant(s) for s in (0, 4, 8)] == [1, 1, 1]
 
 
-def test_weight_decay_spares_biases_and_layer_norms():
+def test_weight_decay_does_not_apply_to_biases_and_layer_norms():
     model = new_classifier("tiny_bert", 3, task="mnli", seed=1)
     decayed, spared = groups(list(model.parameters()), 0.1)
     named = {id(p): name for name, p in model.named_parameters()}
@@ -105,7 +105,7 @@ def test_weight_decay_spares_biases_and_layer_norms():
     assert len(decayed["params"]) + len(spared["params"]) == len(named)
 
 
-def test_tensor_cores_are_for_a_gpu_and_for_the_block_alone():
+def test_tensor_cores_are_used_on_a_gpu_and_within_the_block_only():
     before = torch.get_float32_matmul_precision()
     with tensor_cores(torch.device("cpu")):
         assert torch.get_float32_matmul_precision() == before
