@@ -60,7 +60,7 @@ def check_floor(task: Task, scores: Scores, data: Path, margin: float) -> None:
     floor = np.mean(floors)
     if not score > floor + margin:
         raise RunError(
-            f"the {task.name} teacher has learned nothing: its {task.metrics[0]} on the dev set is {score:.4f}, that of a "
-            f"constant prediction is {floor:.4f}, and teacher.margin requires {margin} more; train it longer, with more "
-            "rows or with another learning rate"
+            f"the {task.name} teacher has learned nothing: its dev score ({task.metrics[0]}) is {score:.4f}, that of a "
+            f"constant prediction {floor:.4f}, and teacher.margin is {margin}; train it longer, with more rows or with "
+            "another learning rate"
         )
