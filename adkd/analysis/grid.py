@@ -14,8 +14,6 @@ from adkd.data.tasks import Task, task
 TEACHER = "teacher"
 """The method name under which teachers stand in every table."""
 
-_SHORT = {"matched": "m", "mismatched": "mm"}
-
 
 @dataclass(frozen=True)
 class Column:
@@ -131,8 +129,7 @@ class Grid:
 def columns_of(one: Task, role: str) -> Iterator[Column]:
     """The columns of a task, one for every split of a role."""
     for number, split in enumerate(one.splits(role)):
-        suffix = split.removeprefix(role).removeprefix("_")
-        short = _SHORT.get(suffix, suffix)
+        short = one.split_titles.get(split, "")
         name = f"{one.name}_{short}" if number else one.name
         title = f"{one.title}-{short}" if short else one.title
         yield Column(one, split, name, title, averaged=number == 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from adkd.data.tasks import task
 from adkd.methods.method_config import MethodConfig
 from adkd.plan import config as configs
 from adkd.plan import tuned
@@ -20,14 +21,6 @@ MAIN = "grid"
 """Name of the main grid; an ablation's is ``ablations/NAME``."""
 UNTUNED = "untuned"
 """Name of the same grid without what sweeps found."""
-
-_CONTAMINATED = {
-    "minilm_l6": (
-        ("mnli", "qqp", "qnli"),
-        "encoder's published training pairs include AllNLI, Quora duplicates and SQuAD",
-    )
-}
-"""Teacher -> tasks whose examples its pre-training has seen, and what is known of it."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +122,12 @@ def _seed(config: Config, spec: Spec) -> int | str:
 def _notes(config: Config, tasks: Sequence[str]) -> Iterator[str]:
     """What a reader of the tables has to know about the numbers."""
     model = config.teacher.model
-    seen, why = _CONTAMINATED.get(model, ((), ""))
-    if hit := [task for task in tasks if task in seen]:
-        yield f"{model}: {why}: scores on {', '.join(hit)} are contaminated"
-    for task in tasks:
-        if cut := configs.train_rows(config, task):
-            yield f"{task}: trained on at most {cut} of the training examples (data.train_rows)"
-        for split, number in config.data.expected_rows.get(task, {}).items():
-            found = "is absent" if number is None else f"has {number} examples, not the official number"
-            yield f"{task}: {split} {found} (data.expected_rows)"
+    if seen := {name: task(name).seen_by[model] for name in tasks if model in task(name).seen_by}:
+        corpora = ", ".join(seen.values())
+        yield f"{model} was trained on {corpora} before: scores on {', '.join(seen)} are contaminated"
+    for name in tasks:
+        if cut := configs.train_rows(config, name):
+            yield f"{name}: trained on at most {cut} of the training examples (data.train_rows)"
+        for split, number in config.data.expected_rows.get(name, {}).items():
+            state = "is absent" if number is None else f"has {number} examples, not the official number"
+            yield f"{name}: {split} {state} (data.expected_rows)"

@@ -54,7 +54,7 @@ def store(path: Path, logits: np.ndarray, labels: np.ndarray, idx: np.ndarray) -
 def whole(tmp_path_factory) -> tuple[Path, Stored]:
     """Results of one method with three seeds on all of GLUE, and its test logits in the order of idx."""
     results, rng, stored = tmp_path_factory.mktemp("glue") / "results", np.random.default_rng(0), {}
-    tasks = [task for task in TASKS.values() if task.glue]
+    tasks = [task for task in TASKS.values() if task.server]
     runs = []
     for task in tasks:
         for number, seed in enumerate((1, 2, 3)):

@@ -26,14 +26,9 @@ from adkd.analysis.tables.main import selection_note, spans
 from adkd.base.errors import InputError
 from adkd.base.files import new_file, read_json
 from adkd.data.metrics import metric_title
+from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
 
-SOURCES = {
-    "hub": "GLUE, from the Hugging Face hub",
-    "directory": "GLUE files in a directory",
-    "embedded": "small real data that come inside Python packages",
-    "generated": "generated sentences, a test of the machinery alone",
-}
 RECORDED = (
     *("spec", "history", "seconds", "started", "finished", "data_fingerprint"),
     *("device", "platform", "python", "versions", "git_commit"),
@@ -127,7 +122,7 @@ def _facts(grid: Grid, metrics: Metrics) -> list[tuple[str, str]]:
     layers = student["student"].get("from_teacher_layers")
     shared = "one per task, for all seeds" if grid.teacher_is_shared else "one per task and seed"
     return [
-        ("Data", SOURCES.get(grid.source, grid.source)),
+        ("Data", SOURCES[grid.source].title),
         ("Tasks", ", ".join(f"{task(name).title} ({_metric(name)})" for name in grid.tasks)),
         ("Methods", ", ".join(grid.methods)),
         ("Reference", f"{grid.reference}: what the other methods are tested against"),
