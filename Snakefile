@@ -1,4 +1,4 @@
-# From a config to tables and figures. What runs is decided in adkd/plan.py: every result has a spec file in
+# From a config to tables and figures. What runs is decided in adkd/plan/plan.py: every result has a spec file in
 # results/plan/, and every rule is one line, `adkd VERB SPEC`, that can be run by hand.
 from snakemake.utils import min_version
 
@@ -21,7 +21,7 @@ include: "workflow/rules/fidelity.smk"
 include: "workflow/rules/cost.smk"
 include: "workflow/rules/ablations.smk"
 include: "workflow/rules/sweeps.smk"
-include: "workflow/rules/page.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:

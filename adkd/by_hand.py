@@ -1,107 +1,125 @@
-"""One study from its config to its best settings, without Snakemake: the same specs, the same files."""
+"""One student or one study from its config, without Snakemake: the same specs, the same files."""
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from adkd.analysis import study as outcome
 from adkd.base import devices
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_if_changed
-from adkd.base.stale import refuse_another
 from adkd.plan import plan
-from adkd.plan.specs import Spec
+from adkd.plan.checks import validate
+from adkd.plan.reports import RunReport, TrialReport
+from adkd.plan.results import Results, refuse_another
+from adkd.plan.specs import RoundSpec, StudySpec, TrialSpec, WorkerSpec
+from adkd.plan.stages import STAGES
 from adkd.plan.tuned import best_of
-from adkd.runner import is_up_to_date, make, make_all
-from adkd.sweeps.ask import ask
-from adkd.sweeps.trials import trial_spec, values_of
+from adkd.runner import run, run_missing
 
 
-def sweep(config: Mapping[str, Any], method: str, task: str, trials: int | None, root: Path = Path("results")) -> str:
-    """Carry out a study, as far as it is not there yet; returns what it found, in words.
+def run_student(config: Mapping[str, Any], method: str, task: str, seed: int, results: Results) -> RunReport:
+    """Make one student and everything that it is made from, as far as it is missing; returns its report.
 
     Args:
-        config: not yet validated; its methods, tasks and seeds do not count.
+        config: not yet validated; its methods, tasks, seeds and ablations do not count.
+
+    Raises:
+        InputError, RunError: as ``run_missing``; and the config has a mistake.
+    """
+    only = {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method, "ablations": {}}
+    planned = plan.build(validate({**config, **only}), results)
+    grid = planned.grid()
+    if not grid.students:
+        raise InputError(f"{method} does not apply to {task}: {grid.reason(method, task)}")
+    (student,) = grid.students
+    run_missing([planned.specs[name] for name in [*planned.needed(student.result), student.result]], results)
+    return grid.report(student)
+
+
+def run_study(config: Mapping[str, Any], method: str, task: str, trials: int | None, results: Results) -> str:
+    """Carry out a study, as far as it is missing; returns its best settings, in words.
+
+    Args:
+        config: not yet validated; its methods, tasks, seeds and ablations do not count.
         trials: the budget; that of the config if None.
 
     Raises:
-        InputError: the config has a mistake, the budget is spent, or trials of another study are there.
+        InputError: the config has a mistake, the budget is spent, or there are trials of another study.
         RunError: a run failed, or no trial has a score.
     """
-    asked = {"methods": [method], "tasks": [task], "reference": method, "ablations": {}, "settings_from": "config"}
+    only = {"methods": [method], "tasks": [task], "reference": method, "ablations": {}, "settings_from": "config"}
     sweeps = (config.get("sweeps") or {}) | ({} if trials is None else {"trials": trials})
-    planned = plan.build(plan.validate({**config, **asked, "sweeps": sweeps}), root)
-    (name,) = planned.sweeps or [None]
-    if name is None:
-        raise InputError(f"{method} has no meaning on {task}: {planned.main['skipped'][0]['reason']}")
-    spec, out = planned.specs[name], root / name
-    _refuse_another(spec, out)
-    _refuse_spent(spec, out)
-    make_all({one: planned.specs[one] for one in planned.needed(name, "shared")}, root)
-    for result, one in planned.specs.items():
-        if one["stage"] in ("round", "worker", "sweep"):
-            write_if_changed(root / "plan" / f"{result}.json", one)
-    if spec["mode"] == "workers":
-        make(root / "plan" / name / "worker-0.json", "worker")
+    planned = plan.build(validate({**config, **only, "sweeps": sweeps}), results)
+    if not planned.sweeps:
+        raise InputError(f"{method} does not apply to {task}: {planned.grid().reason(method, task)}")
+    (name,) = planned.sweeps
+    spec = planned.specs[name]
+    assert isinstance(spec, StudySpec)
+    _refuse_another(spec, results)
+    _refuse_spent(spec, results)
+    run_missing([planned.specs[below] for below in planned.needed(name)], results)
+    own = [one for one in planned.specs.values() if isinstance(one, RoundSpec | WorkerSpec | StudySpec)]
+    for one in own:
+        results.write_spec(one)
+    if spec.mode == "workers":
+        run(next(one for one in own if isinstance(one, WorkerSpec)), results)
     else:
-        _rounds(spec, [one for one in planned.specs.values() if one["stage"] == "round"], root, out)
-    outcome.write(spec, out)
-    found = best_of(root, name)
-    return f"{found.read_text()}\n{found} holds this; trials.csv, importance.csv and figures/ lie beside it"
+        _run_rounds(spec, [one for one in own if isinstance(one, RoundSpec)], results)
+    run(spec, results)
+    best = best_of(results, name)
+    return f"{best.read_text(encoding='utf-8')}\nwrote {best}; trials.csv, importance.csv and figures/ lie beside it"
 
 
-def _rounds(spec: Spec, rounds: list[Spec], root: Path, out: Path) -> None:
-    """Round after round, the trials that are not there yet, one after the other on one device."""
-    places = iter(spec["inputs"]["trial"].values())
-    scores: list[float | None] = []
+def _run_rounds(spec: StudySpec, rounds: list[RoundSpec], results: Results) -> None:
+    """Round after round, the trials that are missing, one after the other on one device."""
+    names = iter((spec.inputs.trial or {}).values())
+    scores: list[float] = []
     with (
-        devices.lease(next(iter(spec["study"]["trials"].values()))["device"]),
+        devices.lease(next(iter(spec.study.trials.values())).device),
         logging_redirect_tqdm(),
-        _bar(len(spec["inputs"]["trial"])) as bar,
+        _bar(len(spec.inputs.trial or {})) as bar,
     ):
-        from adkd.training import trial  # imports torch, which has to see the leased device alone
-
         for one in rounds:
-            ask(one, out / f"round-{one['number']}")
-            for _ in range(one["batch"] * len(spec["study"]["trials"])):
-                if (place := next(places, None)) is None:
+            run(one, results)
+            for _ in range(one.batch * len(spec.study.trials)):
+                if (name := next(names, None)) is None:
                     return
-                told = read_json(root / "plan" / f"{Path(place).relative_to(root)}.json")
-                if not is_up_to_date(told, Path(place)):
-                    trial.run(told, Path(place))
+                trial = results.spec(name, TrialSpec)
+                if not results.is_up_to_date(trial):
+                    STAGES[trial.stage].work(trial, results)  # the device is leased already
+                score = results.report(trial).score
+                scores += [] if score is None else [score]
                 bar.update()
-                scores.append(read_json(Path(place) / "trial.json")["score"])
-                bar.set_postfix(best=max((score for score in scores if score is not None), default="none"))
+                bar.set_postfix(best=max(scores, default="none"))
 
 
 def _bar(total: int) -> tqdm:
     return tqdm(total=total, desc="trials and seeds", unit="run", disable=not sys.stderr.isatty())
 
 
-def _refuse_another(spec: Spec, out: Path) -> None:
+def _refuse_another(spec: StudySpec, results: Results) -> None:
     """Refuse to put trials over those of another study."""
-    definition, remedy = spec["study"], f"put the config back, or move {out} away"
-    if (report := out / "sweep.json").is_file():
-        refuse_another(str(out), read_json(report)["spec"]["study"], definition, remedy)
+    out = results.directory(spec.result)
+    remedy = f"put the config back, or move {out} away"
+    if results.report_file(spec.result, spec.stage).is_file():
+        refuse_another(str(out), results.stored(spec).spec.study, spec.study, remedy)
     for report in sorted(out.glob("round-*/trial-*/seed-*/trial.json")):
-        told = read_json(report)["spec"]
-        if str(told["seed"]) in definition["trials"]:
-            asked = trial_spec(definition, told["seed"], values_of(definition, told))
-            refuse_another(str(report), told, asked, remedy)
+        stored = TrialReport.read(report, "snakemake sweep").spec
+        if str(stored.seed) in spec.study.trials:
+            values = spec.study.values_of(stored)
+            planned = spec.study.trial(stored.result, stored.seed, values)
+            refuse_another(str(report), stored, planned, remedy)
 
 
-def _refuse_spent(spec: Spec, out: Path) -> None:
+def _refuse_spent(spec: StudySpec, results: Results) -> None:
     """Refuse a budget that leaves nothing to do."""
-    report = out / "sweep.json"
-    if not report.is_file():
+    if not results.report_file(spec.result, spec.stage).is_file():
         return
-    there = read_json(report)["spec"]
-    if there["study"] == spec["study"] and there["mode"] == spec["mode"] and there["trials"] >= spec["trials"]:
+    stored = results.stored(spec).spec
+    if (stored.study, stored.mode) == (spec.study, spec.mode) and stored.trials >= spec.trials:
         raise InputError(
-            f"the budget of {spec['trials']} trials is spent: {out} holds {there['trials']} of them; "
-            f"allowed are more than that, such as --trials {there['trials'] + spec['batch']}"
+            f"the budget of {spec.trials} trials is spent: {results.directory(spec.result)} has {stored.trials}",
+            remedy=f"ask for more, such as --trials {stored.trials + spec.batch}",
         )

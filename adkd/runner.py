@@ -1,110 +1,104 @@
-"""Stages, carried out from their spec files: one by one by the workflow, or for one run all that it stands on."""
+"""Carries out stages: leases a device, imports what the table of stages names, and calls it with the spec."""
 
 import gc
 import logging
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from adkd.base import devices
-from adkd.base.files import read_json, write_if_changed
-from adkd.plan import plan
-from adkd.plan.specs import Spec, module
+from adkd.base.errors import InputError
+from adkd.base.records import Spec
+from adkd.plan.grid import Grid
+from adkd.plan.results import Results
+from adkd.plan.stages import STAGES
 
-FUNCTIONS = {
-    "data": "prepare",
-    "teacher": "train",
-    "signals": "compute",
-    "student": "train",
-    "trial": "run",
-    "round": "ask",
-    "worker": "work",
-    "sweep": "write",
-    "explanation": "explain",
-    "latency": "measure",
-}
-"""Stage -> the function of its module that carries it out, given a spec and where its result goes."""
-TRAIN_NOTHING = ("data", "round", "sweep")
-"""Stages that need no device."""
+log = logging.getLogger(__name__)
 
 
-def make(path: Path, stage: str) -> None:
-    """Carry out one stage from its spec file. A GPU is leased before torch is imported.
-
-    What the libraries bring in stays to the end: the garbage collector is kept from searching it, while it is imported
-    and again when the process ends, which took two seconds of every job.
+def run_file(file: Path, stage: str) -> None:
+    """Carry out one stage from its spec file.
 
     Raises:
-        InputError: the file is not the spec of such a stage, or what it says cannot be carried out.
+        InputError: the file is not the spec of such a stage, or the spec cannot be carried out.
         RunError: the run failed. No result is left behind.
     """
-    spec, out = plan.read_spec(path, stage), plan.result_of(path)
-    if stage == "trial" and is_up_to_date(spec, out):
-        logging.info("%s is up to date", out)
+    results, name = Results.of(file)
+    spec = results.spec(name)
+    if spec.stage != stage:
+        raise InputError(f"the stage of {file}", value=spec.stage, allowed=f'"{stage}"')
+    # A trial of the same point is kept when its round is planned again.
+    if stage == "trial" and results.is_up_to_date(spec):
+        log.info("%s is up to date", results.directory(name))
         return
-    if stage in TRAIN_NOTHING:
-        _function(stage)(spec, out)
+    run(spec, results)
+
+
+def run(spec: Spec, results: Results) -> None:
+    """Carry out one stage. A GPU is leased before torch is imported.
+
+    The garbage collector does not search what the libraries bring in, while it is imported and again when the process
+    ends: that took two seconds of every job.
+
+    Raises:
+        InputError: the spec cannot be carried out.
+        RunError: the run failed. No result is left behind.
+    """
+    stage = STAGES[spec.stage]
+    if not stage.needs_device:
+        stage.work(spec, results)
         return
-    with devices.lease(spec["device"]):
+    with devices.lease(spec.device):
         gc.disable()
-        work = _function(stage)
+        work = stage.work
         gc.freeze()
         gc.enable()
-        work(spec, out)
-        gc.collect()  # of the work itself; what was imported is not looked at
+        work(spec, results)
+        gc.collect()  # of the work itself
 
 
-def is_up_to_date(spec: Spec, out: Path) -> bool:
-    """Whether the result of just this spec is there, no older than what it is made from."""
-    try:
-        report = out / plan.RESULT_FILE[spec["stage"]]
-        made = report.stat().st_mtime_ns
-        older = all(
-            (Path(path) / plan.RESULT_FILE[stage]).stat().st_mtime_ns <= made for stage, path in plan.inputs(spec)
-        )
-        return older and read_json(report)["spec"] == spec
-    except (OSError, ValueError, LookupError):
-        return False
-
-
-def make_run(config: Mapping[str, Any], method: str, task: str, seed: int, root: Path = Path("results")) -> Path:
-    """Make one student and all that it stands on, as far as it is not there yet; returns its ``metrics.json``.
-
-    Args:
-        config: not yet validated; its methods, tasks and seeds do not count.
+def run_missing(specs: Iterable[Spec], results: Results) -> None:
+    """Carry out stages in this order, as far as their results are missing or stale.
 
     Raises:
-        InputError, RunError: as ``make``; and the config has a mistake.
-    """
-    asked = {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method, "ablations": {}}
-    planned = plan.build(plan.validate({**config, **asked}), root)
-    (run,) = planned.main["runs"]
-    result = Path(run["result"]).relative_to(root).as_posix()
-    make_all({name: planned.specs[name] for name in [*planned.needed(result), result]}, root)
-    return root / result / plan.RESULT_FILE["student"]
-
-
-def make_all(specs: Mapping[str, Spec], root: Path) -> None:
-    """Make results from their specs, in this order, as far as they are not there yet.
-
-    Raises:
-        InputError, RunError: as ``make``.
+        InputError, RunError: as ``run``.
     """
     made: set[str] = set()
-    for result, spec in specs.items():
-        path = root / "plan" / f"{result}.json"
-        report = root / result / plan.RESULT_FILE[spec["stage"]]
-        fresh = report.exists() and read_json(report)["spec"] == spec and not made & set(plan.upstream(spec))
-        write_if_changed(path, spec)
+    for spec in specs:
+        fresh = results.is_made(spec) and not made & {name for _, name in spec.inputs.names()}
+        results.write_spec(spec)
         if fresh:
-            logging.info("%s is up to date", report.parent)
+            log.info("%s is up to date", results.directory(spec.result))
             continue
-        logging.info("making %s", report.parent)
-        make(path, spec["stage"])
-        made.add(str(report.parent))
+        log.info("making %s", results.directory(spec.result))
+        run(spec, results)
+        made.add(spec.result)
 
 
-def _function(stage: str) -> Callable[[Spec, Path], None]:
-    """What carries out a stage; its module is imported."""
-    return getattr(import_module(module(stage)), FUNCTIONS[stage])
+def analyse(grid_file: Path, stage: str) -> None:
+    """Carry out one stage of the analysis on the grid in a file.
+
+    Raises:
+        InputError: the grid, or a result that it needs, is missing or stale.
+    """
+    out = Grid.load(grid_file).out
+    scores, tables, figures = out / "scores.csv", out / "tables", out / "figures"
+    work = STAGES[stage].work
+    if stage == "scores":
+        work(grid_file, scores)
+    elif stage == "tables":
+        work(grid_file, scores, tables)
+    elif stage in ("figures", "cost"):
+        work(grid_file, scores, tables, figures)
+    elif stage == "curve":
+        work(grid_file, scores, figures)
+    elif stage == "tuning":
+        work(grid_file, tables, figures)
+    elif stage == "report":
+        work(grid_file, out / "report.html")
+    else:
+        from adkd.analysis.collect import fidelity
+        from adkd.analysis.tables import fidelity as fidelity_table
+
+        fidelity.collect(grid_file, out / "fidelity.csv")
+        fidelity_table.write(grid_file, out / "fidelity.csv", tables)
+        work(grid_file, scores, out / "fidelity.csv", figures)

@@ -12,14 +12,15 @@ from adkd.analysis.grid import TEACHER, Column, Grid, Run, read_grid
 from adkd.analysis.stats.predictions import Predictions, read_predictions
 from adkd.analysis.tables.table import Cell, Table, markdown, plain
 from adkd.base.errors import InputError, unknown
-from adkd.base.files import new_file, read_json
-from adkd.base.stale import refuse_stale
+from adkd.base.files import new_file
 from adkd.data.metrics import official
-from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
 
 SEEDS = ("best", "average")
 """Per task the seed with the best dev score, or the mean over all seeds of probabilities (of values for regression)."""
+
+REAL_SOURCES = ("hub", "directory")
+"""Data sources whose test rows are the server's."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def write(grid: Path, method: str, out: Path, seeds: str = "best") -> str:
         raise InputError(f"{out} is not the name of a zip file; the server takes NAME.zip")
     plan = read_grid(grid)
     runs = _runs(plan, method)
-    _check_stored(runs)
+    _check_stored(plan, runs)
     choices = {name: _choice(plan, name, ours, seeds) for name, ours in runs.items()}
     contents = {file: _content(plan, file, choices.get(file.task)) for file in FILES}
     table = _table(plan, method, seeds, choices)
@@ -68,49 +69,42 @@ def write(grid: Path, method: str, out: Path, seeds: str = "best") -> str:
 def _runs(plan: Grid, method: str) -> dict[str, tuple[Run, ...]]:
     """Task -> the method's runs, for every task of GLUE that the plan has, in the order of the seeds."""
     if method not in (TEACHER, *plan.methods):
-        raise unknown(f"method of {plan.path}", method, (*plan.methods, TEACHER))
+        raise unknown(f"method of {plan.file}", method, (*plan.methods, TEACHER))
     names = dict.fromkeys(file.task for file in FILES if file.task)
     found = {name: tuple(run for run in plan.runs if (run.method, run.task) == (method, name)) for name in names}
-    needed = dict.fromkeys(file.task for file in FILES if file.task and file.constant is None)
+    needed = {file.task for file in FILES if file.constant is None}
     if missing := [name for name, runs in found.items() if name in needed and not runs]:
-        reasons = {name: plan.skipped.get((method, name)) for name in missing}
+        reasons = {name: plan.skipped.get(method, {}).get(name) for name in missing}
         listed = ", ".join(f"{name} (skipped: {why})" if why else name for name, why in reasons.items())
         raise InputError(
-            f"{plan.path} has no run of {method} on {listed}; a submission needs all of {', '.join(needed)} among the "
-            "config's `tasks`, as in workflow/config/paper.yaml"
+            f"{plan.file} has no run of {method} on {listed}; a submission needs every task of GLUE but wnli "
+            "among the config's `tasks`, as in workflow/config/paper.yaml"
         )
-    if not SOURCES[plan.source].official:
-        official = [source.name for source in SOURCES.values() if source.official]
-        where = f"{plan.path}: data.source"
-        raise InputError(where, value=plan.source, allowed=f"{' or '.join(official)}: only these have GLUE's test rows")
+    if plan.source not in REAL_SOURCES:
+        raise InputError(
+            f'{plan.file} has data of source "{plan.source}"; the server scores GLUE\'s own test rows alone '
+            f"(allowed: {', '.join(REAL_SOURCES)})"
+        )
     return {name: runs for name, runs in found.items() if runs}
 
 
-def _check_stored(runs: dict[str, tuple[Run, ...]]) -> None:
+def _check_stored(plan: Grid, runs: dict[str, tuple[Run, ...]]) -> None:
     """Raises InputError unless every run is finished, was told what the plan says, and stored its test predictions."""
     for run in (run for ours in runs.values() for run in ours):
-        report = run.result / "metrics.json"
-        if not report.is_file() or not run.spec.is_file():
-            path, command = (report, run.command) if run.spec.is_file() else (run.spec, "adkd plan")
-            raise InputError(f"{path} is missing; make it with: {command}")
-        refuse_stale(report, read_json(report)["spec"], read_json(run.spec), run.command)
-    stored = [(run, _predictions(run, file)) for file in FILES for run in runs.get(file.task, ())]
-    if missing := [(run, path) for run, path in stored if not path.is_file()]:
-        run, path = missing[0]
+        plan.report(run)
+    stored = [(run, plan.predictions(run, file.split)) for file in FILES for run in runs.get(file.task, ())]
+    if absent := [(run, path) for run, path in stored if not path.is_file()]:
+        run, path = absent[0]
         raise InputError(
-            f"{path} is missing ({len(missing)} of {len(stored)} files of test predictions are); with "
-            f"`predict: [test]` in the config and a new plan (adkd plan), make it with: {run.command}"
+            f"{path} is missing ({len(absent)} of {len(stored)} files of test predictions are)",
+            remedy=f"set `predict: [test]` in the config, run adkd plan, and make it with: {plan.command(run)}",
         )
-
-
-def _predictions(run: Run, file: File) -> Path:
-    return run.result / "predictions" / f"{file.split}.parquet"
 
 
 def _choice(plan: Grid, name: str, runs: tuple[Run, ...], seeds: str) -> Choice:
     """Which runs answer for a task. A tie goes to the first seed."""
     columns = [column for column in plan.columns(plan.roles[0]) if column.task.name == name]
-    dev = [(column, read_predictions(runs, column, _recorded(runs, column))) for column in columns]
+    dev = [(column, read_predictions(plan, runs, column, _recorded(plan, runs, column))) for column in columns]
     if seeds == "average":
         source = f"mean of {len(runs)} seeds" if len(runs) > 1 else f"seed {runs[0].seed}"
         return Choice(runs, source, float(np.mean([_score(c, p, p.averaged) for c, p in dev])))
@@ -120,9 +114,9 @@ def _choice(plan: Grid, name: str, runs: tuple[Run, ...], seeds: str) -> Choice:
     return Choice((runs[best],), source, float(each[best]))
 
 
-def _recorded(runs: Sequence[Run], column: Column) -> pd.Series:
+def _recorded(plan: Grid, runs: Sequence[Run], column: Column) -> pd.Series:
     """[seeds] what the runs have recorded as their score."""
-    scores = {run.seed: read_json(run.result / "metrics.json")["scores"] for run in runs}
+    scores = {run.seed: plan.report(run).scores for run in runs}
     return pd.Series(
         {seed: found.get(column.split, {}).get(column.metric) for seed, found in scores.items()}, dtype=float
     )
@@ -144,8 +138,10 @@ def _content(plan: Grid, file: File, choice: Choice | None) -> str:
 
 def _answers(plan: Grid, file: File, choice: Choice) -> list[str]:
     column = next(c for c in plan.columns("test") if (c.task.name, c.split) == (file.task, file.split))
-    stored = read_predictions(choice.runs, column, pd.Series(dtype=float))  # the labels are hidden: no score to check
-    path = _predictions(choice.runs[0], file)
+    stored = read_predictions(
+        plan, choice.runs, column, pd.Series(dtype=float)
+    )  # the labels are hidden: no score to check
+    path = plan.predictions(choice.runs[0], file.split)
     if len(stored.idx) != file.rows:
         raise InputError(
             f"{path} has {len(stored.idx)} rows, expected the official {file.rows}; a subset cannot be submitted"
@@ -157,7 +153,7 @@ def _answers(plan: Grid, file: File, choice: Choice) -> list[str]:
         )
     predicted = stored.averaged[np.argsort(stored.idx)]
     if column.task.regression:
-        return [f"{value:.3f}" for value in np.clip(predicted, *column.task.scale)]
+        return [f"{value:.3f}" for value in np.clip(predicted, 0, 5)]
     return [column.task.labels[number] for number in predicted] if file.words else [str(number) for number in predicted]
 
 
@@ -172,7 +168,7 @@ def _table(plan: Grid, method: str, seeds: str, choices: dict[str, Choice]) -> T
         else:
             source, metric, score = choice.source, task(file.task).metrics[0], f"{100 * choice.score:.1f}"
         rows.append([Cell(text) for text in (f"{file.name}.tsv", str(file.rows), source, metric, score)])
-    notes.append(f"Dev scores are in points (×100), for a task with two dev sets their mean ({plan.roles[0]}).")
+    notes.append(f"Dev scores are in points (×100), those of MNLI the mean over both dev sets ({plan.roles[0]}).")
     if seeds == "best" and any("best of" in choice.source for choice in choices.values()):
         notes.append(
             "The best of several seeds was chosen by the dev score shown, which is an optimistic one for that reason."

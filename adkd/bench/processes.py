@@ -11,6 +11,7 @@ import yaml
 
 from adkd.base.errors import RunError
 from adkd.plan import plan
+from adkd.plan.checks import validate
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -20,7 +21,7 @@ def planned(folder: Path, config: dict[str, Any]) -> tuple[plan.Plan, float]:
     folder.mkdir(exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     seconds = adkd(folder, "plan", "--config", "config.yaml")
-    return plan.build(plan.validate(config)), seconds
+    return plan.build(validate(config)), seconds
 
 
 def adkd(folder: Path, *arguments: str) -> float:

@@ -8,7 +8,8 @@ from adkd.bench.processes import REPOSITORY
 from adkd.data.tasks import task as task_named
 from adkd.methods import settings
 from adkd.plan import config as configs
-from adkd.plan import plan
+from adkd.plan.checks import validate
+from adkd.plan.config import load_config
 
 PAPER = REPOSITORY / "workflow" / "config" / "paper.yaml"
 GRID_SEEDS = 5
@@ -86,7 +87,7 @@ def teacher_share(small: Mapping[str, Any], task: str, overhead: float) -> float
 @cache
 def epochs(task: str) -> tuple[int, int]:
     """Epochs of a student of ``adkd`` and of its teacher in the paper's grid."""
-    paper = plan.validate(plan.load_config([PAPER]))
+    paper = validate(load_config([PAPER]))
     _, training = configs.method_settings(paper, "adkd", task)
     return training.epochs, settings.resolve_teacher(paper.teacher.training, task, paper.settings).epochs
 

@@ -13,34 +13,37 @@ import torch
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
-from adkd.base.files import read_json, write_json
+from adkd.base.files import write_json
 from adkd.base.seeds import derived
 from adkd.bench import published_way
 from adkd.bench.lengths import LONGEST
 from adkd.data.batches import Batch, Examples, shuffled
 from adkd.data.glue_metric import GlueMetric
 from adkd.data.tasks import task as task_named
+from adkd.plan.results import Results
+from adkd.plan.specs import SignalSpec, StudentSpec
 from adkd.training.student import new_student
 
 
 def main(spec_file: Path, out: Path) -> None:
     """Train one student and write its scores on the (first) dev split after every epoch to ``out``."""
-    spec = read_json(spec_file)
-    torch.set_num_threads(spec["threads"])
-    torch.manual_seed(derived(spec["task"], spec["seed"], "dropout"))
-    task, data, training = task_named(spec["task"]), Path(spec["inputs"]["data"]), spec["training"]
-    size = training["batch_size"]
+    results, name = Results.of(spec_file)
+    spec = results.spec(name, StudentSpec)
+    torch.set_num_threads(spec.threads)
+    torch.manual_seed(derived(spec.task, spec.seed, "dropout"))
+    task, data, training = task_named(spec.task), results.directory(spec.inputs.data), spec.training
+    size = training.batch_size
     examples, dev = Examples.load(data, "train"), Examples.load(data, task.splits("validation")[0])
-    signal = read_json(Path(spec["inputs"]["signals"]["logits"]) / "signals.json")["spec"]
-    model = Path(signal["inputs"]["teacher"]) / "model"
+    signal = results.spec(spec.inputs.signals["logits"], SignalSpec)
+    model = results.directory(signal.inputs.teacher) / "model"
     teacher = AutoModelForSequenceClassification.from_pretrained(model, attn_implementation="eager").eval()
-    order = torch.Generator().manual_seed(derived(spec["task"], spec["seed"], "order"))
+    order = torch.Generator().manual_seed(derived(spec.task, spec.seed, "order"))
     student = plain(new_student(spec, task.outputs, eager=True))
-    settings = {name: spec["settings"][name] for name in ("alpha", "temperature", "beta", "top_k")}
-    steps = training["epochs"] * -(-len(examples) // size)
-    descent = published_way.Descent(student, training["learning_rate"], steps)
+    settings = {name: spec.settings[name] for name in ("alpha", "temperature", "beta", "top_k")}
+    steps = training.epochs * -(-len(examples) // size)
+    descent = published_way.Descent(student, training.learning_rate, steps)
     scores = []
-    for _ in range(training["epochs"]):
+    for _ in range(training.epochs):
         student.train()
         for rows in shuffled(examples.lengths, size, order, chunk=1):
             descent.step(published_way.adkd_loss(student, teacher, batch(examples, rows), **settings))
@@ -49,7 +52,7 @@ def main(spec_file: Path, out: Path) -> None:
         answers = logits[:, 0] if task.regression else logits.argmax(1)
         metric = GlueMetric(config_name=task.name, keep_in_memory=True)
         scores.append(metric.compute(predictions=answers, references=dev.labels))
-    write_json(out, {"spec": spec, "scores": scores})
+    write_json(out, {"spec": spec.as_json(), "scores": scores})
 
 
 def plain(student: nn.Module) -> nn.Module:

@@ -60,18 +60,18 @@ def runs(
 
 def _task(folder: Path, specs: dict[str, Any], task: str) -> dict[str, Any]:
     metric = task_named(task).metrics[0]
-    here = {result: spec for result, spec in specs.items() if spec["task"] == task}
+    here = {result: spec for result, spec in specs.items() if spec.task == task}
     seconds: dict[str, Any] = {"adkd": [], "reference": [], "signals": 0.0}
     scores: dict[str, list[float]] = {"adkd": [], "reference": []}
     for result, spec in here.items():
         file = f"results/plan/{result}.json"
-        if spec["stage"] != "student":
-            took = adkd(folder, spec["stage"], file)
-            seconds["signals"] += took if spec["stage"] == "signals" else 0.0
+        if spec.stage != "student":
+            took = adkd(folder, spec.stage, file)
+            seconds["signals"] += took if spec.stage == "signals" else 0.0
             log.info("%s: %.0f s", result, took)
             continue
         seconds["adkd"].append(adkd(folder, "student", file))
-        out, began = folder / f"{task}-{spec['seed']}.json", time.perf_counter()
+        out, began = folder / f"{task}-{spec.seed}.json", time.perf_counter()
         child("-m", "adkd.bench.reference_run", file, str(out), folder=folder)
         seconds["reference"].append(round(time.perf_counter() - began, 3))
         scores["adkd"].append(read_json(folder / "results" / result / "metrics.json")["scores"]["validation"][metric])
@@ -91,8 +91,8 @@ def _task(folder: Path, specs: dict[str, Any], task: str) -> dict[str, Any]:
 
 def _around(folder: Path, specs: dict[str, Any], task: str, metric: str) -> dict[str, float]:
     """The scores between which a student's lies."""
-    (data,) = (result for result, spec in specs.items() if spec["stage"] == "data")
-    (teacher,) = (result for result, spec in specs.items() if spec["stage"] == "teacher")
+    (data,) = (result for result, spec in specs.items() if spec.stage == "data")
+    (teacher,) = (result for result, spec in specs.items() if spec.stage == "teacher")
     labels = Examples.load(folder / "results" / data, "validation").labels.numpy()
     score = read_json(folder / "results" / teacher / "metrics.json")["scores"]["validation"][metric]
     return {"teacher": score, "constant": floor(task_named(task), labels)}

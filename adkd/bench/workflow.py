@@ -19,16 +19,16 @@ from threading import Timer
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from adkd.base.errors import RunError
-from adkd.base.files import read_json, write_json
+from adkd.base.files import read_json
 from adkd.base.seeds import entropy
+from adkd.bench.made_up import write_run
 from adkd.bench.processes import REPOSITORY, adkd, planned
-from adkd.data import metrics
 from adkd.data.tasks import TASKS, Task, task
-from adkd.plan import plan
-from adkd.plan.specs import Spec
+from adkd.plan.config import load_config
+from adkd.plan.results import Results
+from adkd.plan.specs import StudentSpec, TeacherSpec
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +56,14 @@ def start_up(sizes: tuple[int, ...] = (100, 2_400, 20_000), limit: float = LIMIT
 
 
 def _start_up(size: int, limit: float) -> dict[str, Any]:
-    config = plan.load_config([TINY]) | {"tasks": list(TASKS)}
+    config = load_config([TINY]) | {"tasks": list(TASKS)}
     config["seeds"] = _seeds(size, config)
     with TemporaryDirectory() as name:
         alone, whole = Path(name, "plan"), Path(name, "run")
         grid, plan_seconds = planned(alone, config)
         whole.mkdir()
         seconds = _first_job(whole, alone / "config.yaml", limit)
-    found: dict[str, Any] = {"students": len(grid.main["runs"]), "results": len(grid.specs)}
+    found: dict[str, Any] = {"students": len(grid.grid().students), "results": len(grid.specs)}
     found |= {"seconds": seconds, "plan_seconds": plan_seconds}
     if seconds is None:
         found["note"] = f"no job had started after {limit:.0f} s"
@@ -113,13 +113,13 @@ def per_job(repeats: int = 7, threads: int = 1) -> dict[str, Any]:
         ``seconds`` (median) and ``values`` outside training; ``wall`` and ``training`` of each process; ``repeats``,
         ``threads``, ``device``.
     """
-    config = plan.load_config([TINY])
+    config = load_config([TINY])
     config |= {"tasks": ["mnli"], "methods": ["adkd"], "seeds": [1], "reference": "adkd", "threads": threads}
     with TemporaryDirectory() as name:
         folder = Path(name)
         *others, student = planned(folder, config)[0].specs.items()
         for result, spec in others:
-            adkd(folder, spec["stage"], f"results/plan/{result}.json")
+            adkd(folder, spec.stage, f"results/plan/{result}.json")
         runs = [_one_job(folder, student[0]) for _ in range(repeats + 1)][1:]
         device = read_json(folder / "results" / student[0] / "metrics.json")["device"]
     values = [round(wall - training, 3) for wall, training in runs]
@@ -153,41 +153,37 @@ def collect(results: int = 2_400, repeats: int = 3) -> dict[str, Any]:
         ``students``; medians of ``scores``, ``tables``, ``figures`` and ``seconds``, the first two together; ``values``
         of each; ``writing``, seconds that making the tree took.
     """
-    config = plan.load_config([PAPER])
+    config = load_config([PAPER])
     config["seeds"] = _seeds(results, config)
     with TemporaryDirectory() as name:
         folder = Path(name)
         grid, _ = planned(folder, config)
         began = time.perf_counter()
-        for result, spec in grid.specs.items():
-            if spec["stage"] in ("teacher", "student"):
-                _write_run(folder / "results" / result, spec)
+        for spec in grid.specs.values():
+            if isinstance(spec, TeacherSpec | StudentSpec):
+                _write_run(Results(folder / "results"), spec)
         writing = round(time.perf_counter() - began, 3)
-        log.info("collect: wrote %d students in %.0f s", len(grid.main["runs"]), writing)
+        log.info("collect: wrote %d students in %.0f s", len(grid.grid().students), writing)
         commands = ("scores", "tables", "figures")
         values = {command: [adkd(folder, command) for _ in range(repeats)] for command in commands}
     found = {command: median(seconds) for command, seconds in values.items()}
-    found |= {"students": len(grid.main["runs"]), "seconds": round(found["scores"] + found["tables"], 3)}
+    found |= {"students": len(grid.grid().students), "seconds": round(found["scores"] + found["tables"], 3)}
     found |= {"values": values, "writing": writing}
     log.info("collect: %s", found)
     return found
 
 
-def _write_run(out: Path, spec: Spec) -> None:
-    """The metrics and the predictions of one finished run."""
-    one, scores = task(spec["task"]), {}
-    rng = np.random.default_rng(entropy(*out.parts[-3:]))
-    skill = 2.0 + 0.05 * len(spec.get("method", "")) / 10 + rng.normal(scale=0.05)
-    (out / "predictions").mkdir(parents=True)
+def _write_run(results: Results, spec: TeacherSpec | StudentSpec) -> None:
+    """The report and the predictions of one finished run."""
+    one, outputs = task(spec.task), {}
+    rng = np.random.default_rng(entropy(spec.result))
+    method = spec.method if isinstance(spec, StudentSpec) else ""
+    skill = 2.0 + 0.05 * len(method) / 10 + rng.normal(scale=0.05)
     for split in one.splits("validation"):
         labels, right, hard = _examples(one, split)
-        logits = (skill * right + hard + rng.normal(scale=_SPREAD, size=hard.shape)).astype(np.float32)
-        predicted = logits[:, 0] if one.regression else logits.argmax(1)
-        scores[split] = metrics.official(one, predicted, labels)
-        columns = {f"logit_{number}": logits[:, number] for number in range(one.outputs)}
-        table = pd.DataFrame({"idx": np.arange(len(labels)), "label": labels.astype(np.float64)} | columns)
-        table.to_parquet(out / "predictions" / f"{split}.parquet", index=False)
-    write_json(out / "metrics.json", {"spec": spec, "scores": scores, "seconds": 1.0})
+        logits = skill * right + hard + rng.normal(scale=_SPREAD, size=hard.shape)
+        outputs[split] = (labels, logits.astype(np.float32))
+    write_run(results, spec, outputs)
 
 
 @cache

@@ -1,13 +1,13 @@
-"""Made-up data for any task: no download, the same on every machine, and a small model learns it within seconds.
+"""Made-up data for any task: no download, the same on every machine, and learned by a small model within seconds.
 
-A text consists of filler words and cue words. Every class has cue words of its own; for regression the number of cue
-words gives the score. A few labels are wrong, so that no model gets everything right.
+A text is filler words with cue words among them. Every class has cue words of its own; for regression the score is the
+number of cue words. A few labels are wrong, so that no model gets everything right.
 """
 
 from typing import TYPE_CHECKING
 
 from adkd.base.seeds import entropy
-from adkd.data.records import Task
+from adkd.data.tasks import Task
 from adkd.data.tsv import Columns
 from adkd.fetch.tiny_bert import CUES, FILLER
 
@@ -15,28 +15,26 @@ if TYPE_CHECKING:
     import numpy as np
 
 LENGTHS = (4, 20)
-"""Number of words in a text, lowest and highest."""
+"""Words of one text, shortest and longest."""
 WRONG = 0.05
-"""Share of labels that are replaced by a random class."""
+"""Share of labels that are replaced by a class drawn at random."""
 MOST_CUES = 5
-"""Number of cue words at the highest score."""
-NOISE = 0.05
-"""Standard deviation of the noise of a score, as a share of the scale."""
+"""Cue words of the highest score, 5.0."""
 
 
 def read(task: Task, split: str, rows: int) -> Columns:
-    """The first ``rows`` examples of one split."""
+    """``rows`` examples of one split. More rows begin with the same ones."""
     import numpy as np
 
     rng = np.random.default_rng(entropy(task.name, split))
-    columns: Columns = {name: [] for name in (*task.text, "label", "idx")}
+    found: Columns = {name: [] for name in (*task.text, "label", "idx")}
     for idx in range(rows):
         texts, label = _score_example(task, rng) if task.regression else _class_example(task, rng)
         for name, text in zip(task.text, texts, strict=True):
-            columns[name].append(text)
-        columns["label"].append(label)
-        columns["idx"].append(idx)
-    return columns
+            found[name].append(text)
+        found["label"].append(label)
+        found["idx"].append(idx)
+    return found
 
 
 def _class_example(task: Task, rng: "np.random.Generator") -> tuple[list[str], int]:
@@ -46,13 +44,12 @@ def _class_example(task: Task, rng: "np.random.Generator") -> tuple[list[str], i
 
 
 def _score_example(task: Task, rng: "np.random.Generator") -> tuple[list[str], float]:
-    """The score follows the number of cue words in all texts together, with a little noise, within the task's scale."""
+    """The score is the number of cue words in all texts together, with a little noise, kept within 0 to 5."""
     cues = int(rng.integers(MOST_CUES + 1))
     first = int(rng.integers(cues + 1)) if len(task.text) > 1 else cues
     texts = [_text(rng, CUES[0], share) for share in (first, cues - first)[: len(task.text)]]
-    low, high = task.scale
-    noisy = low + cues * (high - low) / MOST_CUES + rng.normal(scale=NOISE * (high - low))
-    return texts, round(float(min(high, max(low, noisy))), 3)
+    noisy = cues * 5 / MOST_CUES + rng.normal(scale=0.25)
+    return texts, round(float(min(5.0, max(0.0, noisy))), 3)
 
 
 def _text(rng: "np.random.Generator", cue_words: tuple[str, ...], cues: int) -> str:

@@ -2,11 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +14,19 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from adkd.base.errors import InputError, RunError
-from adkd.base.files import new_directory, read_json, write_json
+from adkd.base.files import new_directory
 from adkd.base.progress import track
 from adkd.base.seeds import derived
 from adkd.data.batches import Examples, by_length
+from adkd.data.records import DataReport
 from adkd.evaluation.faithfulness import Example, Faithfulness, faithfulness
 from adkd.evaluation.integrated_gradients import Attributions, attributions
 from adkd.fetch import checkpoints
 from adkd.models.encoder import load_frozen, special_tokens
+from adkd.plan.reports import ExplainReport
+from adkd.plan.results import Results
+from adkd.plan.specs import ExplainSpec
+from adkd.plan.stages import STAGES
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)
@@ -50,15 +53,11 @@ class Explanation:
         return removable[np.argsort(-of_prediction.numpy()[removable], kind="stable")]
 
 
-def explain(spec: dict[str, Any], out: Path) -> None:
-    """The stage: explain one model on some examples, and measure how faithful these explanations are to it.
+def explain(spec: ExplainSpec, results: Results) -> None:
+    """The stage: explain one model's answers on some examples, and measure how faithful the explanations are to it.
 
-    Args:
-        spec: ``task``, ``split``, ``rows`` (the largest number of examples), ``steps`` (of the integral), ``bins``
-            (shares of tokens, see ``faithfulness``), ``inputs`` (data; teacher or student), device, threads. The choice
-            of examples does not depend on ``seed``.
-        out: directory for ``explanation.json`` and ``examples.parquet``, which has one row per example, sorted by
-            ``idx``.
+    Writes ``explanation.json`` and ``examples.parquet``, one row per example in the order of ``idx``. Which examples
+    these are does not depend on the seed.
 
     Raises:
         InputError: a setting is out of range. Nothing is written then.
@@ -66,32 +65,34 @@ def explain(spec: dict[str, Any], out: Path) -> None:
     """
     _check(spec)
     began = time.perf_counter()
-    device = runtime.start(spec)
-    data, place = Path(spec["inputs"]["data"]), Path(spec["inputs"].get("teacher") or spec["inputs"]["student"])
-    examples = Examples.load(data, spec["split"])
-    about = read_json(data / "data.json")
-    tokenizer = checkpoints.tokenizer(about["spec"]["tokenizer"])
+    device = runtime.start_run(spec)
+    data, place = results.directory(spec.inputs.data), results.directory(spec.inputs.model)
+    examples = Examples.load(data, spec.split)
+    about = DataReport.read(data / "data.json", "snakemake")
+    tokenizer = checkpoints.tokenizer(about.spec.tokenizer)
     model = load_frozen(place / "model", device)
-    rows = explained_rows(examples, spec["task"], spec["split"], spec["rows"])
+    rows = explained_rows(examples, spec.task, spec.split, spec.rows)
     special = special_tokens(tokenizer)
-    explained = sorted(explanations(model, examples, rows, special, spec["steps"], device), key=lambda e: e.idx)
+    explained = sorted(explanations(model, examples, rows, special, spec.steps, device), key=lambda e: e.idx)
     if not all(explanation.attributions.error.isfinite().all() for explanation in explained):
         raise RunError(f"{place}: the model's outputs or their gradients are not finite")
-    own, random = own_and_random(model, explained, spec["task"], spec["bins"], device)
+    own, random = own_and_random(model, explained, spec.task, spec.bins, device)
     tokens = [[str(tokenizer.convert_ids_to_tokens(i)) for i in e.example.input_ids.tolist()] for e in explained]
-    report = {
-        "spec": spec,
-        "rows": len(explained),
-        "completeness_error": completeness_error(explained),
-        "seconds": time.perf_counter() - began,
-        "data_fingerprint": about["fingerprint"],
-        **runtime.provenance(device),
-    }
-    report["versions"]["captum"] = version("captum")
+    provenance = runtime.provenance(device)
+    provenance["versions"]["captum"] = version("captum")
+    report = ExplainReport(
+        spec=spec,
+        rows=len(explained),
+        completeness_error=completeness_error(explained),
+        seconds=time.perf_counter() - began,
+        data_fingerprint=about.fingerprint,
+        **provenance,
+    )
+    out = results.directory(spec.result)
     with new_directory(out) as folder:
         pq.write_table(_table(explained, tokens, own, random), folder / "examples.parquet")
-        write_json(folder / "explanation.json", report)
-    log.info("wrote %s (%d examples, %.0f s)", out, len(explained), report["seconds"])
+        report.write(folder / str(STAGES[spec.stage].report))
+    log.info("wrote %s (%d examples, %.0f s)", out, len(explained), report.seconds)
 
 
 def explained_rows(examples: Examples, task: str, split: str, most: int) -> Tensor:
@@ -128,7 +129,7 @@ def explanations(
 
 
 def own_and_random(
-    model: PreTrainedModel, explained: list[Explanation], task: str, bins: list[float], device: torch.device
+    model: PreTrainedModel, explained: list[Explanation], task: str, bins: Sequence[float], device: torch.device
 ) -> tuple[list[Faithfulness], list[Faithfulness]]:
     """How faithful the explanations are, and a random order of the tokens, which is the same for every model."""
     seed = derived(task, 0, "random order")
@@ -181,12 +182,12 @@ def _table(
     return pa.table({name: pa.array(values, kind) for name, (kind, values) in columns.items()})
 
 
-def _check(spec: dict[str, Any]) -> None:
+def _check(spec: ExplainSpec) -> None:
     for name in ("rows", "steps"):
-        if spec[name] < 1:
-            raise InputError(name, value=spec[name], allowed="an integer of at least 1")
-    if not spec["bins"]:
+        if getattr(spec, name) < 1:
+            raise InputError(name, value=getattr(spec, name), allowed="an integer of at least 1")
+    if not spec.bins:
         raise InputError("bins", value=[], allowed="a list of at least one share of the tokens, such as [0.2]")
-    for place, share in enumerate(spec["bins"]):
+    for place, share in enumerate(spec.bins):
         if not 0 < share <= 1:
             raise InputError(f"bins[{place}]", value=share, allowed="a share above 0 and at most 1")

@@ -2,20 +2,22 @@
 
 import logging
 import time
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from adkd.base.errors import InputError
-from adkd.base.files import new_directory, read_json, write_json
+from adkd.base.files import new_directory
 from adkd.base.progress import track
 from adkd.base.seeds import derived
-from adkd.data.batches import Batch, Examples
+from adkd.data.batches import Batch, Examples, data_fingerprint
 from adkd.models.encoder import load_frozen
 from adkd.models.passes import logits_of
+from adkd.plan.reports import Latency, LatencyReport
+from adkd.plan.results import Results
+from adkd.plan.specs import LatencySpec
+from adkd.plan.stages import STAGES
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)
@@ -24,45 +26,40 @@ WARM_UP = 3
 """Number of batches that are run before the first timed one."""
 
 
-def measure(spec: dict[str, Any], out: Path) -> None:
+def measure(spec: LatencySpec, results: Results) -> None:
     """The stage: time one model.
-
-    Args:
-        spec: ``task``, ``split``, ``batch_sizes``, ``repeats`` (timed batches of every size), ``inputs`` (data; teacher
-            or student), device, threads.
-        out: directory for ``latency.json``, which holds per batch size the median and quartiles in seconds, the number
-            of timed batches and their mean length in tokens, including padding.
 
     Raises:
         InputError: there is no model, or the split has fewer examples than a batch.
     """
-    device = runtime.start(spec)
-    data, place = Path(spec["inputs"]["data"]), Path(spec["inputs"].get("teacher") or spec["inputs"]["student"])
+    device = runtime.start_run(spec)
+    data, place = results.directory(spec.inputs.data), results.directory(spec.inputs.model)
     if not (place / "model").is_dir():
         raise InputError(f"{place} has no model", remedy="train it first")
-    examples = Examples.load(data, spec["split"])
-    if (largest := max(spec["batch_sizes"])) > len(examples):
-        limit = f"at most {len(examples)}, the number of rows of {spec['split']}"
+    examples = Examples.load(data, spec.split)
+    if (largest := max(spec.batch_sizes)) > len(examples):
+        limit = f"at most {len(examples)}, the number of rows of {spec.split}"
         raise InputError("batch_sizes", value=largest, allowed=limit)
     model = load_frozen(place / "model", device)
-    results = {}
-    for size in spec["batch_sizes"]:
-        rng = np.random.default_rng(derived(spec["task"], 0, f"latency of {size}"))
-        chosen = [rng.choice(len(examples), size, replace=False) for _ in range(WARM_UP + spec["repeats"])]
+    latency = {}
+    for size in spec.batch_sizes:
+        rng = np.random.default_rng(derived(spec.task, 0, f"latency of {size}"))
+        chosen = [rng.choice(len(examples), size, replace=False) for _ in range(WARM_UP + spec.repeats)]
         batches = [examples.batch(torch.from_numpy(np.sort(rows))).to(device) for rows in chosen]
         seconds = [_seconds(model, batch, device) for batch in track(batches, f"batch of {size}")][WARM_UP:]
-        low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75)).tolist()
+        low, median, high = np.quantile(seconds, (0.25, 0.5, 0.75)).tolist()
         tokens = float(np.mean([batch.mask.shape[1] for batch in batches[WARM_UP:]]))
-        results[str(size)] = {"median": middle, "low": low, "high": high, "batches": len(seconds), "tokens": tokens}
-        log.info("batch of %d: %.2f ms (median of %d)", size, 1000 * middle, len(seconds))
-    about = {
-        "spec": spec,
-        "latency": results,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "data_fingerprint": read_json(data / "data.json")["fingerprint"],
-    }
-    with new_directory(out) as folder:
-        write_json(folder / "latency.json", about | runtime.provenance(device))
+        latency[str(size)] = Latency(median=median, low=low, high=high, batches=len(seconds), tokens=tokens)
+        log.info("batch of %d: %.2f ms (median of %d)", size, 1000 * median, len(seconds))
+    report = LatencyReport(
+        spec=spec,
+        latency=latency,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        data_fingerprint=data_fingerprint(data),
+        **runtime.provenance(device),
+    )
+    with new_directory(results.directory(spec.result)) as folder:
+        report.write(folder / str(STAGES[spec.stage].report))
 
 
 def _seconds(model: nn.Module, batch: Batch, device: torch.device) -> float:

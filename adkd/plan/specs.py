@@ -1,265 +1,285 @@
-"""Specs: everything that the stage behind one result is told. Imports no torch."""
+"""A spec is the complete input of one stage. Names of results are relative to the root. Imports no torch."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Annotated, Any, Literal
 
-from adkd.methods import registry, settings
-from adkd.methods.method_config import STORED, MethodConfig, TokenMap
-from adkd.plan import config as configs
-from adkd.plan import fingerprint
-from adkd.plan.ablations import Point
-from adkd.plan.config import Config
+from pydantic import Field
 
-Spec = dict[str, Any]
+from adkd.base.records import Inputs, Record, Spec
+from adkd.data.records import DataSpec
+from adkd.methods.method_config import TokenMap
+from adkd.methods.settings import TRAINING, Training
+from adkd.plan.config import StudentConfig
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_ROOTS = {
-    "data": "data/prepare.py",
-    "teacher": "training/teacher.py",
-    "signals": "training/signals.py",
-    "student": "training/student.py",
-    "trial": "training/trial.py",
-    "round": "sweeps/ask.py",
-    "worker": "sweeps/worker.py",
-    "sweep": "analysis/study.py",
-    "explanation": "evaluation/explain.py",
-    "latency": "evaluation/latency.py",
-    "scores": "analysis/collect/scores.py",
-    "tables": "analysis/tables/stage.py",
-    "figures": "analysis/figures/stage.py",
-    "fidelity": "analysis/figures/fidelity.py",
-    "cost": "analysis/figures/cost.py",
-    "curve": "analysis/figures/curve.py",
-    "report": "analysis/page/page.py",
-    "tuning": "analysis/figures/tuning.py",
-}
-SHARED = ("data", "teacher", "signals", "explanation", "latency")
-"""Stages whose code is the same for every method."""
+__all__ = ["DataSpec"]
 
 
-def module(stage: str) -> str:
-    """The name of the module that carries out a stage; the fingerprint of the stage's code starts from it."""
-    return ".".join((_PACKAGE.name, *Path(_ROOTS[stage]).with_suffix("").parts))
+class OfData(Inputs):
+    """What a teacher is made from."""
+
+    data: str
 
 
-def code(stage: str, method: str | None = None) -> str:
-    """The fingerprint of a stage's code; that of a student, a trial or a worker includes its method's file."""
-    return fingerprint.code(_PACKAGE / _ROOTS[stage], *([registry.file(method)] if method else []))
+class OfTeacher(OfData):
+    """What a signal is made from."""
+
+    teacher: str
 
 
-def students(
-    config: Config, root: Path, points: Sequence[Point], tasks: Sequence[str], mark: str = ""
-) -> Iterator["Student"]:
-    """Every student of a grid, by task, point and seed; none where the method has no meaning on the task.
+class OfSignals(OfData):
+    """What a student is made from: what its method needs."""
 
-    Args:
-        mark: what sets the directories of these students apart from those that another config has: ``tuned``.
-
-    Raises:
-        InputError: code that a result depends on is missing.
-    """
-    codes = {stage: code(stage) for stage in SHARED}
-    codes |= {f"student {method}": code("student", method) for method in {point.method for point in points}}
-    for task in tasks:
-        for point in points:
-            given = point.applied(config, [task])
-            own = configs.method_settings(given, point.method, task)
-            if configs.reason_to_skip(own[0], task):
-                continue
-            as_base = own == configs.method_settings(config, point.method, task)
-            changes_nothing = as_base and given.student == config.student
-            folder = (point if not changes_nothing else Point(point.method, "", {})).folder(mark)
-            for seed in config.seeds:
-                yield Student(given, root, codes, point, folder, *own, task, seed)
+    signals: dict[str, str]
+    """Kind -> name."""
+    teacher: str | None
+    """None unless the method reads outputs that are not stored."""
 
 
-def as_written(spec: Spec) -> Spec:
-    """A spec as its file has it: lists, not tuples, and keys in the same order."""
-    return json.loads(json.dumps(spec, sort_keys=True))
+class OfModel(OfData):
+    """What a finished model is examined with."""
+
+    teacher: str | None = None
+    student: str | None = None
+
+    @property
+    def model(self) -> str:
+        """The model, a teacher or a student."""
+        return self.teacher or self.student or ""
 
 
-def inputs(spec: Spec, key: str = "inputs") -> Iterator[tuple[str, str]]:
-    """Stage and directory of every result that the result of a spec is made from."""
-    for stage, path in spec[key].items():
-        yield from ((stage, one) for one in (path.values() if isinstance(path, Mapping) else [path]))
+class RunSpec(Spec):
+    """What specs of all stages that use a device have in common."""
 
-
-@dataclass(frozen=True)
-class Student:
-    """One student, what it stands on, and what is asked about it."""
-
-    config: Config
-    root: Path
-    codes: Mapping[str, str]
-    point: Point
-    folder: str
-    """Its directory below ``students``: equal runs have equal ones."""
-    outline: MethodConfig
-    training: settings.Training
     task: str
+    device: str
+    threads: int
     seed: int
-    apart: str = ""
-    """What its data, teacher and signals are set apart by, if not those of the main grid: ``held_out``."""
+
+
+class TeacherSpec(RunSpec):
+    """How a teacher is trained."""
+
+    stage: Literal["teacher"] = "teacher"
+    model: str
+    """Checkpoint that is fine-tuned."""
+    training: Training
+    selection: str
+    margin: float
+    """By how much its dev score must exceed that of the best constant answer."""
+    evaluate: tuple[str, ...]
+    """Splits that are predicted."""
+    inputs: OfData
+
+
+class SignalSpec(RunSpec):
+    """One output of a teacher over the train set."""
+
+    stage: Literal["signals"] = "signals"
+    kind: str
+    token_map: TokenMap | None
+    """How token maps are made; None for other kinds."""
+    inputs: OfTeacher
+
+
+class LearnerSpec(RunSpec):
+    """A student and how it is trained, whatever it is trained for."""
+
+    method: str
+    settings: dict[str, Any]
+    """The method's own."""
+    training: Training
+    student: StudentConfig
+    """What it starts from."""
+    teacher_model: str
+    selection: str
+    inputs: OfSignals
+
+
+class StudentSpec(LearnerSpec):
+    """How a student is trained and scored."""
+
+    stage: Literal["student"] = "student"
+    evaluate: tuple[str, ...]
+    """Splits that are predicted."""
+
+
+class TrialSpec(LearnerSpec):
+    """One setting of a sweep with one seed: a student that is scored on the held-out part of train alone."""
+
+    stage: Literal["trial"] = "trial"
+
+
+class ExplainSpec(RunSpec):
+    """How a model's answers on dev examples are explained."""
+
+    stage: Literal["explain"] = "explain"
+    split: str
+    rows: int
+    """At most this many examples."""
+    steps: int
+    """Steps of integrated gradients."""
+    bins: tuple[float, ...]
+    """Shares of tokens that are removed or kept."""
+    inputs: OfModel
+
+
+class LatencySpec(RunSpec):
+    """How a model's speed is measured."""
+
+    stage: Literal["latency"] = "latency"
+    split: str
+    batch_sizes: tuple[int, ...]
+    repeats: int
+    """Timed batches of every size."""
+    inputs: OfModel
+
+
+class SignalChoice(Record):
+    """Which stored signals a trial reads, by the settings that change what the teacher is asked for."""
+
+    seed: int
+    when: dict[str, Any]
+    """Setting -> value."""
+    names: dict[str, str]
+    """Kind -> name of the signal."""
+
+
+class StudyDefinition(Record):
+    """What makes a study this one. Trials of another one cannot be used; the number of trials is not part of it."""
+
+    method: str
+    task: str
+    variant: str
+    sampler: str
+    startup: int
+    seed: int
+    space: dict[str, dict[str, Any]]
+    """Setting -> range or choices (``adkd.plan.space``)."""
+    trials: dict[str, TrialSpec]
+    """Seed -> spec of a trial with the config's own settings."""
+    upstream: dict[str, dict[str, Any]]
+    """Name -> spec of what the trials share."""
+    signals: tuple[SignalChoice, ...]
+
+    def trial(self, result: str, seed: int | str, values: Mapping[str, Any]) -> TrialSpec:
+        """The spec of a trial of this study with one seed.
+
+        Args:
+            result: its name.
+            values: setting -> value, the method's own settings and those of training.
+        """
+        base = self.trials[str(seed)]
+        training = {key: value for key, value in values.items() if key in TRAINING}
+        own = {key: value for key, value in values.items() if key not in TRAINING}
+        matching = (
+            choice.names
+            for choice in self.signals
+            if str(choice.seed) == str(seed) and all(values[key] == value for key, value in choice.when.items())
+        )
+        signals = next(matching, {})  # a point of another space may have none
+        return base.model_copy(
+            update={
+                "result": result,
+                "settings": base.settings | own,
+                "training": replace(base.training, **training),
+                "inputs": base.inputs.model_copy(update={"signals": signals}),
+            }
+        )
+
+    def values_of(self, trial: TrialSpec) -> dict[str, Any]:
+        """The point that a trial tries; None for a setting that its method did not have."""
+        given = trial.settings | asdict(trial.training)
+        return {key: given.get(key) for key in self.space}
+
+
+class OfTrials(Inputs):
+    """What a round or a study is made from."""
+
+    trial: dict[str, str] | None = None
+    """``NUMBER/SEED`` -> name, in the order of the numbers."""
+    worker: dict[str, str] | None = None
+
+
+class Shared(Inputs):
+    """What all trials of a study are made from."""
+
+    data: str
+    signals: dict[str, str]
+    teacher: dict[str, str]
+
+
+class RoundSpec(Spec):
+    """Which trials are run next."""
+
+    stage: Literal["round"] = "round"
+    task: str
+    number: int
+    batch: int
+    """Trials of a round."""
+    study: StudyDefinition
+    inputs: OfTrials
+
+
+class Storage(Record):
+    """Where workers keep a study."""
+
+    place: str
+    """URL of a database, or a journal file, relative to the root."""
+    name: str
+    """What the study's name there begins with."""
 
     @property
-    def data(self) -> str:
-        """Where the data goes."""
-        return f"data/{self._task}"
-
-    @property
-    def result(self) -> str:
-        """Where it goes, relative to the root."""
-        return f"students/{self.folder}/{self.task}/seed-{self.seed}"
-
-    @property
-    def teacher(self) -> str:
-        """Where the teacher of its task and seed goes, whether it needs one or not."""
-        return f"teachers/{self._whose}"
-
-    @property
-    def architecture(self) -> str:
-        """What its speed depends on."""
-        return json.dumps([self.task, self.config.student.given])
-
-    def specs(self) -> dict[str, Spec]:
-        """Result -> spec, in the order of making."""
-        return self.upstream() | {self.result: self._student()}
-
-    def upstream(self) -> dict[str, Spec]:
-        """The same of what it stands on. A method that needs nothing of a teacher has none."""
-        found = {self.data: self._data()}
-        if self.outline.needs:
-            found[self.teacher] = self._teacher()
-        for kind, place in self._signals.items():
-            found[place] = self._signal(kind)
-        return found
-
-    def trial(self) -> Spec:
-        """The same student as a trial of a sweep, which is scored on the held-out part of train and nowhere else."""
-        told = self._student() | {
-            "stage": "trial",
-            "selection": "held_out",
-            "code": self.codes[f"trial {self.point.method}"],
-        }
-        return {key: value for key, value in told.items() if key != "evaluate"}
-
-    def explanation(self, model: str) -> Spec:
-        """How a model, this student or its teacher, is asked for its reasons on the dev set."""
-        asked = self.config.explanations
-        steps = getattr(asked.steps, _role(model))
-        return self._about(model, "explanation") | {"rows": asked.rows, "steps": steps, "bins": asked.bins}
-
-    def latency(self, model: str) -> Spec:
-        """How a model's speed is measured."""
-        return self._about(model, "latency") | {"batch_sizes": [1, 32], "repeats": 20}
-
-    def _about(self, model: str, stage: str) -> Spec:
-        return self._common(stage) | {
-            "seed": 0,
-            "split": configs.evaluated(self.config, self.task, ["validation"])[0],
-            "inputs": {
-                "data": self._at(self.data),
-                _role(model): self._at(model),
-            },
-            "code": self.codes[stage],
-        }
-
-    @property
-    def _teacher_seed(self) -> int:
-        return 0 if self.config.teacher.seeds == "shared" else self.seed
-
-    @property
-    def _whose(self) -> str:
-        shared = self.config.teacher.seeds == "shared"
-        return f"{self._task}/seed-{'shared' if shared else self.seed}"
-
-    @property
-    def _task(self) -> str:
-        """The task as a part of a path."""
-        return f"{self.task}+{self.apart}" if self.apart else self.task
-
-    @property
-    def _signals(self) -> dict[str, str]:
-        """Kind -> result, for those of the teacher's outputs that are stored. Equal maps have equal names."""
-        how = self.outline.token_map or TokenMap()
-        maps = f"maps-{how.top_k or 'all'}-{how.steps}" + (f"-layer-{how.layer}" if how.layer else "")
-        names = {"logits": "logits", "cls": "cls", "token_maps": maps}
-        return {k: f"signals/{self._whose}/{name}" for k, name in names.items() if k in self.outline.needs}
-
-    def _at(self, result: str) -> str:
-        return str(self.root / result)
-
-    def _common(self, stage: str) -> Spec:
-        return {
-            "stage": stage,
-            "task": self.task,
-            "device": self.config.device,
-            "threads": self.config.threads,
-        }
-
-    def _data(self) -> Spec:
-        data = self.config.data
-        return {
-            "stage": "data",
-            "task": self.task,
-            "source": configs.source(self.config),
-            "exceptions": data.expected_rows.get(self.task, {}),
-            "train_rows": configs.train_rows(self.config, self.task),
-            "held_out": data.held_out if self.config.selection == "held_out" else 0,
-            "max_length": data.max_length,
-            "tokenizer": self.config.teacher.model,
-            "seed": 0,
-            "inputs": {},
-            "code": self.codes["data"],
-        }
-
-    def _teacher(self) -> Spec:
-        teacher = self.config.teacher
-        return self._common("teacher") | {
-            "seed": self._teacher_seed,
-            "model": teacher.model,
-            "training": asdict(settings.resolve_teacher(teacher.training, self.task, self.config.settings)),
-            "selection": self.config.selection,
-            "margin": teacher.margin,
-            # Its dev score decides whether it may teach, whatever is reported.
-            "evaluate": configs.evaluated(self.config, self.task, ["validation"]),
-            "inputs": {"data": self._at(self.data)},
-            "code": self.codes["teacher"],
-        }
-
-    def _signal(self, kind: str) -> Spec:
-        how = asdict(self.outline.token_map) if kind == "token_maps" else {}
-        return self._common("signals") | {
-            "seed": self._teacher_seed,
-            "signal": {"kind": kind} | how,
-            "inputs": {"data": self._at(self.data), "teacher": self._at(self.teacher)},
-            "code": self.codes["signals"],
-        }
-
-    def _student(self) -> Spec:
-        made_from = {
-            "data": self._at(self.data),
-            "signals": {kind: self._at(place) for kind, place in self._signals.items()},
-        }
-        if self.outline.needs - STORED:
-            made_from["teacher"] = self._at(self.teacher)
-        return self._common("student") | {
-            "method": self.point.method,
-            "seed": self.seed,
-            "settings": asdict(self.outline),
-            "training": asdict(self.training),
-            "student": self.config.student.given,
-            "teacher_model": self.config.teacher.model,
-            "selection": self.config.selection,
-            "evaluate": configs.evaluated(self.config, self.task),
-            "inputs": made_from,
-            "code": self.codes[f"student {self.point.method}"],
-        }
+    def is_file(self) -> bool:
+        """Whether it is a journal file."""
+        return "://" not in self.place
 
 
-def _role(model: str) -> str:
-    """Whether a result is a teacher or a student."""
-    return model.partition("/")[0].removesuffix("s")
+class WorkerSpec(Spec):
+    """How a worker takes part in a study."""
+
+    stage: Literal["worker"] = "worker"
+    task: str
+    device: str
+    threads: int
+    number: int
+    trials: int
+    """Budget of the study."""
+    study: StudyDefinition
+    storage: Storage
+    pruner: str
+    heartbeat: float
+    """Seconds between two signs of life."""
+    inputs: Shared
+
+
+class StudySpec(Spec):
+    """Which trials a study consists of."""
+
+    stage: Literal["study"] = "study"
+    task: str
+    mode: str
+    trials: int
+    """Its budget."""
+    batch: int
+    study: StudyDefinition
+    storage: Storage | None
+    """None where trials are run in rounds."""
+    shared: Shared
+    inputs: OfTrials
+
+
+AnySpec = Annotated[
+    DataSpec
+    | TeacherSpec
+    | SignalSpec
+    | StudentSpec
+    | ExplainSpec
+    | LatencySpec
+    | RoundSpec
+    | TrialSpec
+    | WorkerSpec
+    | StudySpec,
+    Field(discriminator="stage"),
+]
+"""Any spec; its stage tells which."""

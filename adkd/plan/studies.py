@@ -4,19 +4,29 @@ A study goes on in rounds. The spec of a round holds the study's definition and 
 whose results its own points follow; the number of trials is no part of it, so that more rounds change no earlier one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from adkd.base.errors import InputError
+from adkd.base.records import Spec
 from adkd.plan import config as configs
 from adkd.plan.ablations import Point
 from adkd.plan.config import Config
 from adkd.plan.space import Space, extremes, space_of, split
-from adkd.plan.specs import SHARED, Spec, Student, code
+from adkd.plan.specs import (
+    OfTrials,
+    RoundSpec,
+    Shared,
+    SignalChoice,
+    Storage,
+    StudyDefinition,
+    StudySpec,
+    WorkerSpec,
+)
+from adkd.plan.students import Codes, Student
 
 
 @dataclass(frozen=True)
@@ -24,159 +34,159 @@ class Study:
     """The sweep of one method on one task."""
 
     config: Config
-    root: Path
+    codes: Codes
     students: tuple[Student, ...]
     """The student with the config's own settings, one for every seed of a trial."""
     space: Space
-    codes: Mapping[str, str]
 
     @property
     def method(self) -> str:
+        """The method whose settings are searched."""
         return self.students[0].point.method
 
     @property
     def task(self) -> str:
+        """The task that it is searched on."""
         return self.students[0].task
 
     @property
     def name(self) -> str:
-        """Where its results go, relative to the root."""
+        """Name of its result."""
         return f"sweeps/{self.method}/{self.task}"
 
-    @property
-    def trials(self) -> int:
-        """How many trials it has."""
-        return self.config.sweeps.trials
-
-    @property
-    def batch(self) -> int:
-        """How many trials a round has."""
-        return self.config.sweeps.batch
-
     def specs(self) -> dict[str, Spec]:
-        """Result -> spec of all but the trials, which are settled round by round."""
-        found = dict(self.upstream)
+        """Name -> spec of everything but the trials, which are settled round by round."""
+        specs: dict[str, Spec] = dict(self.upstream)
         if self.config.sweeps.mode == "workers":
-            found |= {self._worker_at(number): self._worker(number) for number in range(self._workers)}
+            made = [self._worker(number) for number in range(self._workers)]
         else:
-            found |= {f"{self.name}/round-{r}": self._round(r) for r in range(-(-self.trials // self.batch))}
-        return found | {self.name: self._sweep()}
+            made = [self._round(number) for number in range(-(-self.config.sweeps.trials // self.config.sweeps.batch))]
+        return specs | {spec.result: spec for spec in (*made, self.spec())}
+
+    def spec(self) -> StudySpec:
+        """Its own spec."""
+        sweeps = self.config.sweeps
+        workers = {str(number): self._worker_at(number) for number in range(self._workers)}
+        by_workers = sweeps.mode == "workers"
+        return StudySpec(
+            result=self.name,
+            code=self.codes("study"),
+            task=self.task,
+            mode=sweeps.mode,
+            trials=sweeps.trials,
+            batch=sweeps.batch,
+            study=self.definition,
+            storage=self._storage if by_workers else None,
+            shared=self.shared,
+            inputs=OfTrials(worker=workers) if by_workers else OfTrials(trial=self._trials(sweeps.trials)),
+        )
 
     @cached_property
     def upstream(self) -> dict[str, Spec]:
-        """Result -> spec of what its trials share."""
-        found: dict[str, Spec] = {}
-        for _, student in self._told:
-            found |= student.upstream()
-        return found
+        """Name -> spec of what its trials share."""
+        specs: dict[str, Spec] = {}
+        for _, student in self._variants:
+            specs |= student.upstream()
+        return specs
 
     @cached_property
-    def definition(self) -> Spec:
-        """What makes it this study: trials of another one say nothing here."""
-        options = {key: getattr(self.config.sweeps, key) for key in ("variant", "sampler", "startup", "seed")}
-        return options | {
-            "method": self.method,
-            "task": self.task,
-            "space": self.space,
-            "trials": {str(student.seed): student.trial() for student in self.students},
-            "upstream": self.upstream,
-            "signals": [
-                {"seed": one.seed, "when": when, "paths": one.trial()["inputs"]["signals"]} for when, one in self._told
-            ],
-        }
+    def definition(self) -> StudyDefinition:
+        """What makes it this study."""
+        sweeps = self.config.sweeps
+        return StudyDefinition(
+            method=self.method,
+            task=self.task,
+            variant=sweeps.variant,
+            sampler=sweeps.sampler,
+            startup=sweeps.startup,
+            seed=sweeps.seed,
+            space=self.space,
+            trials={str(student.seed): student.trial(self.name) for student in self.students},
+            upstream={name: spec.as_json() for name, spec in self.upstream.items()},
+            signals=tuple(
+                SignalChoice(seed=student.seed, when=when, names=student.signals) for when, student in self._variants
+            ),
+        )
 
     @cached_property
-    def _told(self) -> list[tuple[dict[str, Any], Student]]:
-        """Every combination of searched settings that changes what the teacher is asked, with the student told so."""
+    def shared(self) -> Shared:
+        """What every trial is made from."""
+        specs = [student.trial(self.name) for _, student in self._variants]
+        signals = sorted({name for spec in specs for name in spec.inputs.signals.values()})
+        teachers = sorted({spec.inputs.teacher for spec in specs if spec.inputs.teacher})
+        return Shared(
+            data=specs[0].inputs.data,
+            signals={str(number): name for number, name in enumerate(signals)},
+            teacher={str(number): name for number, name in enumerate(teachers)},
+        )
+
+    @cached_property
+    def _variants(self) -> list[tuple[dict[str, Any], Student]]:
+        """Every combination of searched settings that changes what the teacher is asked for, with the student that
+        has it."""
         keys = [key for key in split(self.method, self.space)[0] if _changes_signals(self, key)]
         for key in keys:
             if self.space[key]["type"] != "choice":
                 raise InputError(
                     f"{key} in the space of {self.method} is a range; every value needs token maps of its own from the "
-                    "teacher, which trials share: allowed is {choices: [...]}"
+                    "teacher, which trials share",
+                    remedy="use {choices: [...]}",
                 )
         choices = [
             dict(zip(keys, values, strict=True)) for values in product(*(self.space[key]["choices"] for key in keys))
         ]
         return [
-            (when, replace(student, outline=replace(student.outline, **when)))
+            (when, replace(student, method_config=replace(student.method_config, **when)))
             for student, when in product(self.students, choices)
         ]
 
-    def _round(self, number: int) -> Spec:
-        return {
-            "stage": "round",
-            "task": self.task,
-            "number": number,
-            "batch": self.batch,
-            "study": self.definition,
-            "inputs": {"trial": self._trials(number * self.batch)},
-            "code": self.codes["round"],
-        }
+    def _round(self, number: int) -> RoundSpec:
+        return RoundSpec(
+            result=f"{self.name}/round-{number}",
+            code=self.codes("round"),
+            task=self.task,
+            number=number,
+            batch=self.config.sweeps.batch,
+            study=self.definition,
+            inputs=OfTrials(trial=self._trials(number * self.config.sweeps.batch)),
+        )
 
     def _trials(self, count: int) -> dict[str, str]:
-        """Trial and seed -> where its result goes, of the first ``count`` trials, in their order."""
+        """Trial and seed -> name of its result, of the first ``count`` trials, in their order."""
         return {
-            f"{number:05d}/{student.seed}": str(self.root / self.name / trial_at(number, self.batch, student.seed))
+            f"{number:05d}/{student.seed}": f"{self.name}/{trial_at(number, self.config.sweeps.batch, student.seed)}"
             for number in range(count)
             for student in self.students
         }
 
     @property
     def _workers(self) -> int:
-        return min(self.config.sweeps.workers, self.trials)
+        return min(self.config.sweeps.workers, self.config.sweeps.trials)
 
     def _worker_at(self, number: int) -> str:
         return f"{self.name}/worker-{number}"
 
-    def _worker(self, number: int) -> Spec:
-        options = self.config.sweeps
-        return {
-            "stage": "worker",
-            "task": self.task,
-            "device": self.config.device,
-            "threads": self.config.threads,
-            "number": number,
-            "trials": self.trials,
-            "study": self.definition,
-            **{key: getattr(options, key) for key in ("name", "pruner", "heartbeat")},
-            "storage": self._storage,
-            "inputs": self._shared(),
-            "code": self.codes[f"worker {self.method}"],
-        }
+    def _worker(self, number: int) -> WorkerSpec:
+        sweeps = self.config.sweeps
+        return WorkerSpec(
+            result=self._worker_at(number),
+            code=self.codes("worker", self.method),
+            task=self.task,
+            device=self.config.device,
+            threads=self.config.threads,
+            number=number,
+            trials=sweeps.trials,
+            study=self.definition,
+            storage=self._storage,
+            pruner=sweeps.pruner,
+            heartbeat=sweeps.heartbeat,
+            inputs=self.shared,
+        )
 
     @property
-    def _storage(self) -> str:
-        """The URL of the study's storage, or the path of its journal."""
-        return self.config.sweeps.storage or str(self.root / self.name / "study.journal")
-
-    def _shared(self) -> dict[str, Any]:
-        """What every trial is made from."""
-        one, *_ = inputs = [student.trial()["inputs"] for _, student in self._told]
-        signals = sorted({path for each in inputs for path in each["signals"].values()})
-        teachers = sorted({each["teacher"] for each in inputs if "teacher" in each})
-        return {
-            "data": one["data"],
-            "signals": {str(number): path for number, path in enumerate(signals)},
-            "teacher": {str(number): path for number, path in enumerate(teachers)},
-        }
-
-    def _sweep(self) -> Spec:
-        mode = self.config.sweeps.mode
-        workers = {str(number): str(self.root / self._worker_at(number)) for number in range(self._workers)}
-        made_from = {"worker": workers} if mode == "workers" else {"trial": self._trials(self.trials)}
-        more = {"storage": self._storage, "name": self.config.sweeps.name} if mode == "workers" else {}
-        return more | {
-            "stage": "sweep",
-            "task": self.task,
-            "mode": mode,
-            "trials": self.trials,
-            "batch": self.batch,
-            "study": self.definition,
-            "shared": self._shared(),
-            "inputs": made_from,
-            "code": self.codes["sweep"],
-        }
+    def _storage(self) -> Storage:
+        sweeps = self.config.sweeps
+        return Storage(place=sweeps.storage or f"{self.name}/study.journal", name=sweeps.name)
 
 
 def trial_at(number: int, batch: int, seed: int) -> str:
@@ -184,8 +194,8 @@ def trial_at(number: int, batch: int, seed: int) -> str:
     return f"round-{number // batch}/trial-{number % batch}/seed-{seed}"
 
 
-def studies(config: Config, root: Path) -> Iterator[Study]:
-    """The study of every method on every task of a validated config where the method has a meaning.
+def studies(config: Config, codes: Codes) -> Iterator[Study]:
+    """The study of every method on every task of a validated config that the method applies to.
 
     Trials are scored on a part of train that is held out. Where the main grid holds nothing out, the studies have data,
     a teacher and signals of their own: ``data/TASK+held_out`` and so on.
@@ -193,22 +203,20 @@ def studies(config: Config, root: Path) -> Iterator[Study]:
     Raises:
         InputError: a space cannot be searched.
     """
-    held = config if config.selection == "held_out" else config.model_copy(update={"selection": "held_out"})
-    apart = "" if held is config else "held_out"
-    shared = {stage: code(stage) for stage in (*SHARED, "round", "sweep")}
+    held = config.model_copy(update={"selection": "held_out"})
+    apart = "" if config.selection == "held_out" else "held_out"
     for method in config.methods:
-        codes = shared | {f"{stage} {method}": code(stage, method) for stage in ("student", "trial", "worker")}
         space = space_of(method, config.sweeps.variant, config.sweeps.space)
         for task in config.tasks:
-            outline, training = configs.method_settings(held, method, task)
-            if configs.reason_to_skip(outline, task):
+            method_config, training = configs.method_settings(held, method, task)
+            if configs.reason_to_skip(method_config, task):
                 continue
-            about = (held, root, codes, Point(method, method, {}), method, outline, training, task)
+            about = (held, codes, Point(method, method, {}), method, method_config, training, task)
             made = tuple(Student(*about, seed, apart) for seed in config.sweeps.seeds)
-            yield Study(config, root, made, space, codes)
+            yield Study(config, codes, made, space)
 
 
 def _changes_signals(study: Study, key: str) -> bool:
-    outline = study.students[0].outline
-    values = [value for value in extremes(study.space[key]) if value is not None] + [getattr(outline, key)]
-    return len({replace(outline, **{key: value}).token_map for value in values}) > 1
+    own = study.students[0].method_config
+    values = [value for value in extremes(study.space[key]) if value is not None] + [getattr(own, key)]
+    return len({replace(own, **{key: value}).token_map for value in values}) > 1

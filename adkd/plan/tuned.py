@@ -2,72 +2,71 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from adkd.base.errors import InputError, yaml_number
-from adkd.base.files import read_json
-from adkd.base.stale import difference
+from adkd.base.records import difference
 from adkd.plan import config as configs
 from adkd.plan.checks import validate
 from adkd.plan.config import Config
-from adkd.plan.specs import as_written
+from adkd.plan.results import Results
 from adkd.plan.studies import Study
 
 MARK = "tuned"
 """What sets the directories of students with tuned settings apart: ``students/adkd+tuned/rte/seed-1``."""
+_COMMAND = "snakemake sweep"
 
 
-def best_of(root: Path, study: str) -> Path:
+def best_of(results: Results, study: str) -> Path:
     """The file with the best settings of a study ``sweeps/METHOD/TASK``: a config of its own."""
-    return root / study / "best.yaml"
+    return results.directory(study) / "best.yaml"
 
 
-def lacking(config: Config, root: Path, swept: Sequence[Study]) -> str:
-    """What has to be made before a config's grids can be planned, or nothing."""
+def lacking(config: Config, results: Results, studies: Sequence[Study]) -> InputError | None:
+    """What has to be made before the grids of a config can be planned, or None."""
     if config.settings_from == "config":
-        return ""
-    said = [(study, why) for study in swept if (why := _stale(root, study))]
-    if not said:
-        return ""
-    others = f" (and {len(said) - 1} more)" if said[1:] else ""
-    return f"settings_from: sweeps, but {root / said[0][0].name} {said[0][1]}{others}; make it with: snakemake sweep"
+        return None
+    problems = [(study, why) for study in studies if (why := _problem(results, study))]
+    if not problems:
+        return None
+    (study, why), others = problems[0], f" (and {len(problems) - 1} more)" if problems[1:] else ""
+    return InputError(
+        f"settings_from: sweeps, but {results.directory(study.name)} {why}{others}", remedy=f"make it with: {_COMMAND}"
+    )
 
 
-def tuned(config: Config, root: Path, swept: Sequence[Study]) -> Config:
-    """The config with the best settings of every study over its own, held against all that is known.
+def tuned(config: Config, results: Results, studies: Sequence[Study]) -> Config:
+    """The config with the best settings of every study over its own.
 
     Raises:
         InputError: a file is not what its sweep has written, or does not go with the config.
     """
-    keys = config.model_dump(exclude_unset=True)
-    for study in swept:
-        path = best_of(root, study.name)
-        found = configs.load_config([path])
-        if found != {"settings": {study.method: {study.task: _report(root, study)["best"]["values"]}}}:
+    keys = config.model_dump(mode="json", exclude_unset=True)
+    for study in studies:
+        path = best_of(results, study.name)
+        best = configs.load_config([path])
+        if best != {"settings": {study.method: {study.task: results.stored(study.spec()).best.values}}}:
             raise InputError(
-                f"{path} is not what its sweep has written; remove it and make it anew with: snakemake sweep, or layer "
-                "a copy of it over a config with settings_from: config"
+                f"{path} is not what its sweep has written",
+                remedy=f"remove it and rebuild it with: {_COMMAND}; or layer a copy of it over a config with "
+                "settings_from: config",
             )
-        keys = configs.layered(keys, found)
+        keys = configs.layered(keys, best)
     return validate(keys)
 
 
-def _report(root: Path, study: Study) -> dict[str, Any]:
-    return read_json(root / study.name / "sweep.json")
-
-
-def _stale(root: Path, study: Study) -> str:
+def _problem(results: Results, study: Study) -> str:
     """Why the best settings of a study cannot be used, or nothing."""
-    if not best_of(root, study.name).is_file() or not (root / study.name / "sweep.json").is_file():
+    spec = study.spec()
+    if not best_of(results, study.name).is_file() or not results.report_file(spec.result, spec.stage).is_file():
         return "is missing"
-    there, asked = _report(root, study)["spec"], as_written(study.specs()[study.name])
-    told = [{key: spec[key] for key in ("study", "trials", "mode")} for spec in (there, asked)]
-    if told[0] == told[1]:
+    kept = {"study", "trials", "mode"}
+    was, wanted = (one.model_dump(mode="json", include=kept) for one in (results.stored(spec).spec, spec))
+    if was == wanted:
         return ""
-    where, was, is_now = difference(*told)
-    return f"is of another study: {where} was {was}, is now {is_now}"
+    where, before, now = difference(was, wanted)
+    return f"belongs to another study: {where} was {before}, is now {now}"
 
 
 def note(config: Config) -> str:

@@ -1,44 +1,38 @@
-"""The points of a round: what a sampler asks for once it has been told the results of all earlier rounds."""
+"""Proposes the next round of trials from the results of all previous rounds."""
 
-from pathlib import Path
 from typing import Any
 
-from adkd.base.files import write_if_changed
+from adkd.plan.results import Results
 from adkd.plan.space import grid_point
-from adkd.plan.specs import Spec
+from adkd.plan.specs import RoundSpec
 from adkd.plan.studies import trial_at
-from adkd.sweeps.trials import as_study, distributions, finished, sampler, trial_spec
+from adkd.sweeps.trials import as_study, distributions, finished, sampler
 
 
-def ask(spec: Spec, out: Path) -> None:
+def ask(spec: RoundSpec, results: Results) -> None:
     """Write the specs of a round's trials, ``plan/sweeps/METHOD/TASK/round-R/trial-I/seed-S.json``.
 
     The sampler is seeded by the round, and earlier results are replayed in the order of their numbers: the same results
     give the same points, in whatever order and on however many cores they were made.
 
-    Args:
-        spec: number, batch, study (its definition), inputs (the trials of earlier rounds).
-        out: ``ROOT/sweeps/METHOD/TASK/round-R``.
-
     Raises:
         InputError: an earlier trial is missing, or belongs to another study.
     """
-    definition, number, batch = spec["study"], spec["number"], spec["batch"]
-    study = out.parent
-    plan = study.parents[2] / "plan" / study.relative_to(study.parents[2])
-    for place, values in enumerate(points(spec), number * batch):
-        for seed in definition["trials"]:
-            file = plan / f"{trial_at(place, batch, seed)}.json"
-            write_if_changed(file, trial_spec(definition, seed, values))
+    study, name = spec.study, spec.result.rpartition("/")[0]
+    for number, values in enumerate(points(spec, results), spec.number * spec.batch):
+        for seed in study.trials:
+            trial = study.trial(f"{name}/{trial_at(number, spec.batch, int(seed))}", seed, values)
+            trial.write_if_changed(results.plan_file(trial.result))
 
 
-def points(spec: Spec) -> list[dict[str, Any]]:
-    """The points of a round, as many as a batch has."""
-    definition, number, batch = spec["study"], spec["number"], spec["batch"]
-    if definition["variant"] == "grid":
-        return [grid_point(definition["space"], number * batch + i, definition["seed"]) for i in range(batch)]
-    study = as_study(definition, finished(definition, spec["inputs"]["trial"]))
-    study.sampler = sampler(definition, "round", number)
-    searched = distributions(definition["space"])
-    # Trials that were asked for and not told count as poor ones (constant liar), which spreads a batch out.
+def points(spec: RoundSpec, results: Results) -> list[dict[str, Any]]:
+    """The points of a round, as many as its batch has."""
+    definition, batch = spec.study, spec.batch
+    if definition.variant == "grid":
+        first = spec.number * batch
+        return [grid_point(definition.space, first + i, definition.seed) for i in range(batch)]
+    study = as_study(definition, finished(definition, spec.inputs.trial or {}, results))
+    study.sampler = sampler(definition, "round", spec.number)
+    searched = distributions(definition.space)
+    # Optuna counts trials that have no result yet as poor ones (constant liar), which spreads a batch out.
     return [study.ask(searched).params for _ in range(batch)]

@@ -7,24 +7,25 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from adkd.base.files import new_file
-from adkd.plan.specs import Spec
+from adkd.plan.results import Results
+from adkd.plan.specs import StudySpec
 from adkd.sweeps.outcome import read
 from adkd.sweeps.trials import as_study
 
 
-def write(spec: Spec, out: Path) -> Path:
+def write(spec: StudySpec, results: Results) -> Path:
     """Write ``exported.journal`` into the directory of a study, whichever mode it has; returns its path.
 
     Raises:
         InputError: trials are missing, still running, or belong to another study.
     """
-    definition = spec["study"]
-    study = as_study(definition, read(spec))
+    definition, out = spec.study, results.directory(spec.result)
+    study = as_study(definition, read(spec, results))
     with new_file(out / "exported.journal") as temporary:
         optuna.copy_study(
             from_study_name=study.study_name,
             from_storage=study._storage,
             to_storage=JournalStorage(JournalFileBackend(str(temporary))),
-            to_study_name=f"{definition['method']}/{definition['task']}",
+            to_study_name=f"{definition.method}/{definition.task}",
         )
     return out / "exported.journal"

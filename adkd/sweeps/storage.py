@@ -8,6 +8,7 @@ journal file, SQLite and PostgreSQL behave alike.
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,19 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from adkd.base.errors import InputError
-from adkd.base.stale import refuse_another
-from adkd.plan.specs import Spec
+from adkd.base.errors import InputError, missing
+from adkd.base.records import difference
+from adkd.plan.results import Results
+from adkd.plan.specs import Storage, StudyDefinition, StudySpec, WorkerSpec
 from adkd.sweeps.trials import COMPLETE, DIVERGED, FAILED, PRUNED, Trial
 
 RETRY_OF, WITHDRAWN, HEARTBEAT = "retry_of", "withdrawn", "heartbeat"
 """Attributes of a trial: the number of the trial that it tries again; that it is too many; when it last was alive."""
 RETRIES = 3
 """So often a point is tried again after its worker died or broke down; then it counts as failed."""
+DEFINITION = "told"
+"""Attribute of a study: its definition and its pruner."""
+COMMAND = "snakemake sweep"
 GRACE = 4
 """Signs of life that may be missing in a row."""
 
@@ -34,52 +39,86 @@ _FAILURES = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, OSError, Impo
 """What a storage that cannot be used raises; a journal that is none, for one, a ValueError."""
 
 
-def study_name(spec: Spec) -> str:
-    """What a study is called in its storage."""
-    return f"{spec['name']}/{spec['study']['method']}/{spec['study']['task']}"
+@dataclass(frozen=True)
+class Stored:
+    """A study in its storage."""
+
+    definition: StudyDefinition
+    storage: Storage
+    results: Results
+    heartbeat: float = 15.0
+    """Seconds between two signs of life."""
+
+    @classmethod
+    def of(cls, spec: WorkerSpec | StudySpec, results: Results) -> "Stored":
+        """The study that a spec is about."""
+        assert spec.storage is not None
+        heartbeat = {"heartbeat": spec.heartbeat} if isinstance(spec, WorkerSpec) else {}
+        return cls(spec.study, spec.storage, results, **heartbeat)
+
+    @property
+    def place(self) -> str:
+        """The URL of the database, or the path of the journal."""
+        return str(self.results.root / self.storage.place) if self.storage.is_file else self.storage.place
+
+    @property
+    def name(self) -> str:
+        """What the study is called there."""
+        return f"{self.storage.name}/{self.definition.method}/{self.definition.task}"
+
+    def backend(self) -> BaseStorage:
+        """The storage as Optuna has it."""
+        if self.storage.is_file:
+            Path(self.place).parent.mkdir(parents=True, exist_ok=True)
+            _refuse_other_file(Path(self.place))
+            return JournalStorage(JournalFileBackend(self.place))
+        wait = {"connect_args": {"timeout": GRACE * self.heartbeat}} if self.place.startswith("sqlite") else {}
+        return RDBStorage(self.place, engine_kwargs=wait)
 
 
-def opened(spec: Spec) -> optuna.Study:
-    """The study of a worker's spec in its storage, made if it is not there.
+def opened(spec: WorkerSpec, results: Results) -> optuna.Study:
+    """The study of a worker's spec in its storage, created if it is not there.
 
     Raises:
         InputError: the storage cannot be reached or is locked, or has another study of this name; says what differs.
     """
-    told = {"study": spec["study"], "pruner": spec["pruner"]}
+    stored = Stored.of(spec, results)
+    wanted = {"study": spec.study.as_json(), "pruner": spec.pruner}
     try:
         study = optuna.create_study(
-            storage=_storage(spec), study_name=study_name(spec), direction="maximize", load_if_exists=True
+            storage=stored.backend(), study_name=stored.name, direction="maximize", load_if_exists=True
         )
-        known = study.user_attrs.get("told")
+        known = study.user_attrs.get(DEFINITION)
         if known is None and not study.get_trials(deepcopy=False):
-            study.set_user_attr("told", json.dumps(told, sort_keys=True))
-            known = study.user_attrs["told"]
+            study.set_user_attr(DEFINITION, json.dumps(wanted, sort_keys=True))
+            known = study.user_attrs[DEFINITION]
     except _FAILURES as error:
-        raise _unreachable(spec, error) from error
-    _refuse_another(spec, known, told)
+        raise _unusable(stored, error) from error
+    _refuse_another(stored, known, wanted)
     return study
 
 
-def recorded(spec: Spec) -> list[Trial]:
+def recorded(spec: StudySpec, results: Results) -> list[Trial]:
     """The trials of a study whose workers have finished, from its storage.
 
     Raises:
-        InputError: the storage cannot be read, has no such study, or trials of it are not finished.
+        InputError: the storage cannot be read, does not have the study, or trials of it are not finished.
     """
-    if "://" not in spec["storage"] and not Path(spec["storage"]).is_file():
-        raise InputError(f"{spec['storage']} is missing; make it with: snakemake sweep")
+    stored = Stored.of(spec, results)
+    if stored.storage.is_file and not Path(stored.place).is_file():
+        raise missing(stored.place, COMMAND)
     try:
-        study = optuna.load_study(storage=_storage(spec), study_name=study_name(spec))
+        study = optuna.load_study(storage=stored.backend(), study_name=stored.name)
     except KeyError:
-        raise InputError(f"{spec['storage']} has no study {study_name(spec)}; make it with: snakemake sweep") from None
+        raise InputError(f"{stored.place} has no study {stored.name}", remedy=f"make it with: {COMMAND}") from None
     except _FAILURES as error:
-        raise _unreachable(spec, error) from error
-    told = json.loads(study.user_attrs.get("told", "{}"))
-    _refuse_another(spec, json.dumps(told, sort_keys=True), told | {"study": spec["study"]})
+        raise _unusable(stored, error) from error
+    known = json.loads(study.user_attrs.get(DEFINITION, "{}"))
+    _refuse_another(stored, json.dumps(known, sort_keys=True), known | {"study": spec.study.as_json()})
     trials = study.get_trials(deepcopy=False)
     if pending := [trial.number for trial in trials if not trial.state.is_finished()]:
         raise InputError(
-            f"trial {pending[0]} of {study_name(spec)} is not finished; run its workers until they end: snakemake sweep"
+            f"trial {pending[0]} of {stored.name} is not finished", remedy=f"run its workers until they end: {COMMAND}"
         )
     return [_trial(trial, trials) for trial in trials if WITHDRAWN not in trial.user_attrs]
 
@@ -134,38 +173,29 @@ def is_surplus(trial: FrozenTrial, trials: Sequence[FrozenTrial], budget: int) -
     return slots(trials).index(trial.number) >= budget
 
 
-def _storage(spec: Spec) -> BaseStorage:
-    place = spec["storage"]
-    if "://" not in place:
-        Path(place).parent.mkdir(parents=True, exist_ok=True)
-        _refuse_no_journal(Path(place))
-        return JournalStorage(JournalFileBackend(place))
-    wait = {"connect_args": {"timeout": GRACE * spec.get("heartbeat", 15)}} if place.startswith("sqlite") else {}
-    return RDBStorage(place, engine_kwargs=wait)
-
-
-def _refuse_no_journal(path: Path) -> None:
-    """Raises ValueError for a file that is something else: Optuna would write to its end before it finds out."""
+def _refuse_other_file(path: Path) -> None:
+    """Raises ValueError for a file that is not a journal: Optuna would append to it before it notices."""
     if path.is_file() and path.stat().st_size:
-        with path.open() as lines:
+        with path.open(encoding="utf-8", errors="replace") as lines:
             first = lines.readline()
         if not first.startswith('{"op_code"'):
-            raise ValueError(f"it is no journal, for it begins with {first[:40]!r}")
+            raise ValueError(f"not an Optuna journal (starts with {first[:40]!r})")
 
 
-def _unreachable(spec: Spec, error: Exception) -> InputError:
-    said = " ".join(str(getattr(error, "orig", None) or error).split())
-    return InputError(f"sweeps.storage {spec['storage']} cannot be used: {said[:300] or type(error).__name__}")
+def _unusable(stored: Stored, error: Exception) -> InputError:
+    reason = " ".join(str(getattr(error, "orig", None) or error).split())
+    return InputError(f"sweeps.storage {stored.place} cannot be used: {reason[:300] or type(error).__name__}")
 
 
-def _refuse_another(spec: Spec, known: str | None, told: dict[str, Any]) -> None:
+def _refuse_another(stored: Stored, known: str | None, wanted: dict[str, Any]) -> None:
     if known is None:
+        raise InputError(f"{stored.place} has a foreign study {stored.name}", remedy="set sweeps.name to another name")
+    if (there := json.loads(known)) != wanted:
+        where, before, now = difference(there, wanted)
         raise InputError(
-            f"{spec['storage']} has a study {study_name(spec)} of somebody else; set sweeps.name to another"
+            f"{stored.place}, study {stored.name}, belongs to another study: {where} was {before}, is now {now}",
+            remedy="put the config back, set sweeps.name or sweeps.storage to another one, or move the file away",
         )
-    remedy = "put the config back, set sweeps.name or sweeps.storage to another one, or move the file away"
-    place = f"{spec['storage']}, study {study_name(spec)},"
-    refuse_another(place, json.loads(known), json.loads(json.dumps(told)), remedy)
 
 
 def _trial(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> Trial:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -17,11 +16,11 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from adkd.base.errors import InputError
-from adkd.base.files import read_json
 from adkd.base.seeds import derived
-from adkd.base.stale import refuse_stale
-from adkd.plan.space import Space, split
-from adkd.plan.specs import Spec
+from adkd.plan.reports import TrialReport
+from adkd.plan.results import Results, refuse_another
+from adkd.plan.space import Space
+from adkd.plan.specs import StudyDefinition
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -63,91 +62,64 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     }
 
 
-def trial_spec(definition: Spec, seed: int | str, values: Mapping[str, Any]) -> Spec:
-    """The spec of a trial of the study that has this definition, with one seed."""
-    base = definition["trials"][str(seed)]
-    own, training = split(definition["method"], values)
-    matching = (
-        asked["paths"]
-        for asked in definition["signals"]
-        if str(asked["seed"]) == str(seed) and all(values[key] == value for key, value in asked["when"].items())
-    )
-    signals = next(matching, None)  # a point of another space may have none
-    return base | {
-        "settings": base["settings"] | own,
-        "training": base["training"] | training,
-        "inputs": base["inputs"] | {"signals": signals},
-    }
-
-
-def values_of(definition: Spec, told: Spec) -> dict[str, Any]:
-    """The point that a trial with this spec tries; None for a setting that its method did not have."""
-    given = {**told["settings"], **told["training"]}
-    return {key: given.get(key) for key in definition["space"]}
-
-
-def finished(definition: Spec, paths: Mapping[str, str]) -> list[Trial]:
-    """The trials of a study whose results lie in these directories, in the order of their numbers.
+def finished(definition: StudyDefinition, names: Mapping[str, str], results: Results) -> list[Trial]:
+    """The trials of a study that have results of these names, in the order of their numbers.
 
     Args:
-        definition: the study's.
-        paths: ``NUMBER/SEED`` -> directory.
+        names: ``NUMBER/SEED`` -> name.
 
     Raises:
         InputError: a result is missing, or belongs to another study.
     """
-    reports: dict[int, list[dict[str, Any]]] = {}
-    for label, path in paths.items():
-        reports.setdefault(int(label.partition("/")[0]), []).append(_report(definition, Path(path)))
-    return [_trial(definition, number, found) for number, found in sorted(reports.items())]
+    reports: dict[int, list[TrialReport]] = {}
+    for label, name in names.items():
+        reports.setdefault(int(label.partition("/")[0]), []).append(_report(definition, name, results))
+    return [_trial(definition, number, of_trial) for number, of_trial in sorted(reports.items())]
 
 
-def as_study(definition: Spec, trials: Sequence[Trial]) -> optuna.Study:
+def as_study(definition: StudyDefinition, trials: Sequence[Trial]) -> optuna.Study:
     """An in-memory study that has finished these trials. To Optuna a diverged trial is a pruned one: tried, no good."""
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
     study.add_trials([_frozen(definition, trial) for trial in trials])
     return study
 
 
-def sampler(definition: Spec, *purpose: object) -> optuna.samplers.BaseSampler:
+def sampler(definition: StudyDefinition, *purpose: object) -> optuna.samplers.BaseSampler:
     """The sampler of a study, seeded for one purpose: a round, or a worker."""
-    seed = derived(definition["seed"], definition["method"], definition["task"], *purpose)
-    if definition["sampler"] == "random":
+    seed = derived(definition.seed, definition.method, definition.task, *purpose)
+    if definition.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=definition["startup"])
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=definition.startup)
 
 
-def _report(definition: Spec, path: Path) -> dict[str, Any]:
-    report = path / "trial.json"
-    command = f"snakemake sweep, or adkd sweep --method {definition['method']} --task {definition['task']}"
-    if not report.is_file():
-        raise InputError(f"{report} is missing; make it with: {command}")
-    found = read_json(report)
-    told = found["spec"]
-    values = values_of(definition, told)
-    refuse_stale(report, told, trial_spec(definition, told["seed"], values), command)
-    return found | {"values": values}
+def _report(definition: StudyDefinition, name: str, results: Results) -> TrialReport:
+    file = results.report_file(name, "trial")
+    command = f"snakemake sweep, or adkd sweep --method {definition.method} --task {definition.task}"
+    report = TrialReport.read(file, command)
+    planned = definition.trial(name, report.spec.seed, definition.values_of(report.spec))
+    refuse_another(str(file), report.spec, planned, f"rebuild it with: {command}")
+    return report
 
 
-def _trial(definition: Spec, number: int, reports: Sequence[Mapping[str, Any]]) -> Trial:
-    values = reports[0]["values"]
-    if any(report["values"] != values for report in reports):
+def _trial(definition: StudyDefinition, number: int, reports: Sequence[TrialReport]) -> Trial:
+    values, *others = (definition.values_of(report.spec) for report in reports)
+    if any(other != values for other in others):
         raise InputError(
-            f"trial {number} of {definition['method']} on {definition['task']} has seeds of several points"
+            f"trial {number} of {definition.method} on {definition.task} has different settings for its seeds"
         )
-    diverged = [report["diverged"] for report in reports if report["diverged"]]
-    scores = {report["spec"]["seed"]: report["score"] for report in reports if report["score"] is not None}
-    seconds, started = sum(report["seconds"] for report in reports), min(report["started"] for report in reports)
+    diverged = [report.diverged for report in reports if report.diverged]
+    scores = {report.spec.seed: report.score for report in reports if report.score is not None}
+    seconds, started = sum(report.seconds for report in reports), min(report.started for report in reports)
     return Trial(number, values, DIVERGED if diverged else COMPLETE, scores, seconds, started, "; ".join(diverged))
 
 
-def _frozen(definition: Spec, trial: Trial) -> FrozenTrial:
+def _frozen(definition: StudyDefinition, trial: Trial) -> FrozenTrial:
     states = {COMPLETE: TrialState.COMPLETE, FAILED: TrialState.FAIL}
     frozen = create_trial(
         state=states.get(trial.state, TrialState.PRUNED),
         value=trial.score,
         params=trial.values,
-        distributions=distributions(definition["space"]),
+        distributions=distributions(definition.space),
         user_attrs={"scores": {str(seed): score for seed, score in trial.scores.items()}, "note": trial.note},
     )
     if trial.started is not None:

@@ -14,16 +14,20 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from adkd.base.files import new_directory, read_json, write_json
+from adkd.base.files import new_directory
 from adkd.base.progress import track
 from adkd.data import metrics
-from adkd.data.batches import Examples, by_length
+from adkd.data.batches import Examples, by_length, data_fingerprint
+from adkd.data.records import DataReport
 from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
 from adkd.methods.contract import Method
-from adkd.methods.settings import Training
 from adkd.models.encoder import head, name_classes
 from adkd.models.passes import logits_of
+from adkd.plan.reports import Epoch, RunReport, Scores
+from adkd.plan.results import Results
+from adkd.plan.specs import LearnerSpec, StudentSpec, TeacherSpec
+from adkd.plan.stages import STAGES
 from adkd.training import runtime
 from adkd.training.flops import training_flops
 from adkd.training.loop import Trainer
@@ -32,9 +36,6 @@ from adkd.training.signals import Teacher
 log = logging.getLogger(__name__)
 
 EVALUATION_BATCH_SIZE = 64
-
-Scores = dict[str, dict[str, float]]
-"""Split -> metric -> value, in fractions."""
 
 
 def predict(model: nn.Module, examples: Examples, device: torch.device) -> np.ndarray:
@@ -54,7 +55,7 @@ class Watch:
 
     def __init__(self, task: Task, data: Path, selection: str, device: torch.device):
         self.task, self.device = task, device
-        there = read_json(data / "data.json")["rows"]
+        there = DataReport.read(data / "data.json", "snakemake").rows
         splits = [split for split in selection_splits(task, selection) if split in there]
         self.examples = {split: Examples.load(data, split) for split in splits}
         self.logits: list[dict[str, np.ndarray]] = []
@@ -78,37 +79,42 @@ class Trained:
 
     trainer: Trainer
     watch: Watch
-    history: list[dict[str, Any]]
+    history: tuple[Epoch, ...]
     seconds: float
     started: float
     """Seconds since 1970."""
+    data_fingerprint: str
 
     @property
     def kept(self) -> int:
         """Which of the scored epochs was kept."""
-        return max(number for number, record in enumerate(self.scored) if record["kept"])
+        return max(number for number, epoch in enumerate(self._scored) if epoch.kept)
 
     @property
-    def scored(self) -> list[dict[str, Any]]:
-        """The epochs that have a score."""
-        return [record for record in self.history if record["score"] is not None]
+    def selected(self) -> Epoch:
+        """The epoch that was kept."""
+        return self._scored[self.kept]
 
-    def record(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """What every report says of it."""
+    @property
+    def _scored(self) -> list[Epoch]:
+        return [epoch for epoch in self.history if epoch.score is not None]
+
+    def record(self) -> dict[str, Any]:
+        """What every report of a training says of it."""
         return {
-            "spec": spec,
-            "selection": self.scored[self.kept],
+            "selection": self.selected,
             "history": self.history,
             "seconds": self.seconds,
             "started": self.started,
             "finished": time.time(),
             "train_rows": len(self.trainer.examples),
-            "data_fingerprint": read_json(Path(spec["inputs"]["data"]) / "data.json")["fingerprint"],
+            "data_fingerprint": self.data_fingerprint,
         }
 
 
-def train_as_told(
-    spec: dict[str, Any],
+def trained_model(
+    spec: TeacherSpec | LearnerSpec,
+    results: Results,
     model: PreTrainedModel,
     method: Method,
     teacher: Teacher,
@@ -118,20 +124,18 @@ def train_as_told(
     """Train ``model`` in place, to the epoch that its spec selects.
 
     Args:
-        spec: reads task, training, selection, seed and the data among its inputs.
         model: the classifier to train, fresh.
-        method: what its loss is.
-        teacher: where the teacher's outputs come from.
-        device: where it runs.
-        after_epoch: told the score of every epoch that has one.
+        method: gives the loss.
+        teacher: gives the teacher's outputs.
+        after_epoch: called with the score of every epoch that has one.
 
     Raises:
         Diverged: a loss term or the gradient is not a finite number.
     """
     began, started = time.perf_counter(), time.time()
-    task = task_named(spec["task"])
-    data = Path(spec["inputs"]["data"])
-    watch = Watch(task, data, spec["selection"], device)
+    task = task_named(spec.task)
+    data = results.directory(spec.inputs.data)
+    watch = Watch(task, data, spec.selection, device)
 
     def score(model: PreTrainedModel) -> float:
         value = watch(model)
@@ -143,60 +147,56 @@ def train_as_told(
         method=method,
         teacher=teacher,
         examples=Examples.load(data, "train"),
-        training=Training(**spec["training"]),
+        training=spec.training,
         score=score,
-        keep_best=spec["selection"] != "last",
+        keep_best=spec.selection != "last",
         task=task.name,
-        seed=spec["seed"],
+        seed=spec.seed,
         device=device,
     )
     if task.regression and trainer.training.regression_bias == "mean":
         nn.init.constant_(head(model).bias, trainer.examples.labels.mean().item())
-    history = trainer.fit()
-    return Trained(trainer, watch, history, time.perf_counter() - began, started)
+    history = tuple(Epoch(**record) for record in trainer.fit())
+    return Trained(trainer, watch, history, time.perf_counter() - began, started, data_fingerprint(data))
 
 
 def train_and_write(
-    spec: dict[str, Any],
-    out: Path,
+    spec: TeacherSpec | StudentSpec,
+    results: Results,
     model: PreTrainedModel,
     method: Method,
     teacher: Teacher,
     device: torch.device,
     accept: Callable[[Scores], None] = lambda scores: None,
 ) -> None:
-    """Train, score and write one run; ``out`` appears whole or not at all.
+    """Train, score and write one run; its directory appears whole or not at all.
 
     Args:
-        spec: all that the run was told; repeated in ``metrics.json``.
-        out: directory of the result.
         model: the classifier to train, fresh.
-        method: what its loss is.
-        teacher: where the teacher's outputs come from.
-        device: where it runs.
+        method: gives the loss.
+        teacher: gives the teacher's outputs.
         accept: raises if the scores must not go further (the teacher's floor).
     """
-    task = task_named(spec["task"])
-    data = Path(spec["inputs"]["data"])
+    task = task_named(spec.task)
     if task.labels:
         name_classes(model, task.labels)
-    trained = train_as_told(spec, model, method, teacher, device)
-    about = runtime.provenance(device)  # before anything else takes memory
+    trained = trained_model(spec, results, model, method, teacher, device)
+    provenance = runtime.provenance(device)  # before anything else takes memory
+    data, out = results.directory(spec.inputs.data), results.directory(spec.result)
     with new_directory(out) as folder:
-        splits = {split: trained.watch.logits[trained.kept].get(split) for split in spec["evaluate"]}
+        splits = {split: trained.watch.logits[trained.kept].get(split) for split in spec.evaluate}
         scores = write_predictions(folder / "predictions", model, task, data, splits, device)
         accept(scores)
         model.save_pretrained(folder / "model")
-        write_json(
-            folder / "metrics.json",
-            {
-                **trained.record(spec),
-                "scores": scores,
-                "parameters": sum(p.numel() for p in model.parameters()),
-                "flops": training_flops(trained.trainer),
-                **about,
-            },
+        report = RunReport(
+            spec=spec,
+            **trained.record(),
+            scores=scores,
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            flops=training_flops(trained.trainer),
+            **provenance,
         )
+        report.write(folder / str(STAGES[spec.stage].report))
     for split, values in scores.items():
         log.info("%s: %s", split, ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
     log.info("wrote %s (%.0f s)", out, trained.seconds)
@@ -217,16 +217,26 @@ def write_predictions(
     """
     folder.mkdir()
     scores: Scores = {}
-    for split, logits in splits.items():
+    for split, known in splits.items():
         examples = Examples.load(data, split)
-        logits = predict(model, examples, device) if logits is None else logits
-        table = {"idx": examples.idx.numpy(), "label": examples.labels.numpy().astype(np.float64)}
-        table |= {f"logit_{c}": logits[:, c] for c in range(logits.shape[1])}
-        columns = {name: _column(values) for name, values in table.items()}
-        pq.write_table(pa.table(columns), folder / f"{split}.parquet")
+        logits = predict(model, examples, device) if known is None else known
+        write_logits(folder / f"{split}.parquet", examples.idx.numpy(), examples.labels.numpy(), logits)
         if examples.labelled:
             scores[split] = metrics.scores(task, logits, examples.labels.numpy())
     return scores
+
+
+def write_logits(file: Path, idx: np.ndarray, labels: np.ndarray, logits: np.ndarray) -> None:
+    """Write the predictions of one split.
+
+    Args:
+        idx: [n] numbers of the examples in their source.
+        labels: [n] class numbers or scores.
+        logits: [n, C]
+    """
+    table = {"idx": idx, "label": labels.astype(np.float64)}
+    table |= {f"logit_{number}": logits[:, number] for number in range(logits.shape[1])}
+    pq.write_table(pa.table({name: _column(values) for name, values in table.items()}), file)
 
 
 def _column(values: np.ndarray) -> pa.Array:

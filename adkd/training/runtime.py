@@ -17,31 +17,39 @@ import torch
 
 from adkd.base.errors import InputError
 from adkd.base.seeds import derived
+from adkd.plan.specs import RunSpec
 
 log = logging.getLogger(__name__)
 
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "numpy", "scipy", "scikit-learn")
 
 
-def start(spec: dict[str, Any]) -> torch.device:
+def start(device: str, threads: int, seed: int) -> torch.device:
     """Set the number of threads, determinism and the global seed, and choose the device.
 
     Args:
-        spec: reads ``device`` (auto, cpu or cuda), ``threads``, ``task`` and ``seed``.
+        device: auto, cpu or cuda.
+        threads: of the CPU.
+        seed: of dropout.
 
     Raises:
         InputError: the device is ``cuda`` and torch finds no GPU.
     """
     keep_freed_memory()
-    torch.set_num_threads(spec["threads"])
-    torch.manual_seed(derived(spec["task"], spec["seed"], "dropout"))
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
     has_gpu = torch.cuda.is_available()
-    if spec["device"] == "cuda" and not has_gpu:
+    if device == "cuda" and not has_gpu:
         raise InputError("device", value="cuda", allowed="auto or cpu on a machine where torch finds no GPU")
-    device = torch.device("cuda" if has_gpu and spec["device"] != "cpu" else "cpu")
-    make_deterministic(device)
-    log.info("device %s, %d threads", device, torch.get_num_threads())
-    return device
+    chosen = torch.device("cuda" if has_gpu and device != "cpu" else "cpu")
+    make_deterministic(chosen)
+    log.info("device %s, %d threads", chosen, torch.get_num_threads())
+    return chosen
+
+
+def start_run(spec: RunSpec) -> torch.device:
+    """The same for a run, by its spec."""
+    return start(spec.device, spec.threads, derived(spec.task, spec.seed, "dropout"))
 
 
 def make_deterministic(device: torch.device) -> None:

@@ -19,64 +19,63 @@ from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
 from adkd.base.errors import InputError
-from adkd.base.files import new_directory, read_json, sha256, write_json
+from adkd.base.files import new_directory, sha256
 from adkd.base.progress import track
-from adkd.data.batches import Batch, Examples, by_length
+from adkd.data.batches import Batch, Examples, by_length, data_fingerprint
 from adkd.methods.attribution import token_maps
 from adkd.methods.contract import Pass
 from adkd.methods.method_config import STORED, TokenMap
 from adkd.models.encoder import load_frozen, shape
 from adkd.models.passes import forward
+from adkd.plan.reports import Shard, SignalReport
+from adkd.plan.results import Results
+from adkd.plan.specs import SignalSpec
+from adkd.plan.stages import STAGES
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)
 
+REPORT = str(STAGES["signals"].report)
 SHARD_ROWS = 16384
 BATCH_SIZE = 64
 
 
-def compute(spec: dict[str, Any], out: Path) -> None:
-    """The stage: compute one signal of one teacher over the train set and store it in ``out``.
-
-    Args:
-        spec: ``signal`` (kind, and the parameters of token maps), ``inputs`` (data, teacher), device, threads.
-    """
-    device = runtime.start(spec)
-    data, teacher = Path(spec["inputs"]["data"]), Path(spec["inputs"]["teacher"])
+def compute(spec: SignalSpec, results: Results) -> None:
+    """The stage: compute one signal of one teacher over the train set and store it."""
+    device = runtime.start_run(spec)
+    data = results.directory(spec.inputs.data)
     examples = Examples.load(data, "train")
-    model = load_frozen(teacher / "model", device)
-    with new_directory(out) as folder:
-        shards: list[dict[str, Any]] = []
+    model = load_frozen(results.directory(spec.inputs.teacher) / "model", device)
+    with new_directory(results.directory(spec.result)) as folder:
+        shards: list[Shard] = []
         for first in range(0, len(examples), SHARD_ROWS):
             rows = torch.arange(first, min(first + SHARD_ROWS, len(examples)))
             file = folder / f"shard-{len(shards):05d}.safetensors"
-            save_file({"signal": shard(model, examples, rows, spec["signal"], device)}, file)
-            shards.append({"file": file.name, "rows": len(rows), "sha256": sha256(file)})
-        fingerprint = read_json(data / "data.json")["fingerprint"]
-        write_json(folder / "signals.json", {"spec": spec, "shards": shards, "data_fingerprint": fingerprint})
+            save_file({"signal": shard(model, examples, rows, spec.kind, spec.token_map, device)}, file)
+            shards.append(Shard(file=file.name, rows=len(rows), sha256=sha256(file)))
+        report = SignalReport(spec=spec, shards=tuple(shards), data_fingerprint=data_fingerprint(data))
+        report.write(folder / REPORT)
 
 
 def shard(
-    model: PreTrainedModel, examples: Examples, rows: Tensor, signal: dict[str, Any], device: torch.device
+    model: PreTrainedModel, examples: Examples, rows: Tensor, kind: str, how: TokenMap | None, device: torch.device
 ) -> Tensor:
     """A signal for these rows of the split, [rows, ...] on the CPU; token maps are padded to the longest row."""
     lengths = examples.lengths[rows]
     parts: list[tuple[Tensor, Tensor]] = []
-    for chosen in track(by_length(lengths, BATCH_SIZE), signal["kind"]):
+    for chosen in track(by_length(lengths, BATCH_SIZE), kind):
         batch = examples.batch(rows[chosen]).to(device)
-        parts.append((chosen, one_batch(model, batch, signal).cpu()))
+        parts.append((chosen, one_batch(model, batch, kind, how).cpu()))
     longest = max(value.shape[-1] for _, value in parts)
     order = torch.cat([chosen for chosen, _ in parts]).argsort()
-    if signal["kind"] == "token_maps":
+    if kind == "token_maps":
         parts = [(chosen, pad(value, (0, longest - value.shape[-1]))) for chosen, value in parts]
     return torch.cat([value for _, value in parts])[order].contiguous()
 
 
-def one_batch(model: PreTrainedModel, batch: Batch, signal: dict[str, Any]) -> Tensor:
-    """A signal [B, ...] for a batch on the model's device, computed by the teacher."""
-    kind = signal["kind"]
-    if kind == "token_maps":
-        how = TokenMap(**{key: value for key, value in signal.items() if key != "kind"})
+def one_batch(model: PreTrainedModel, batch: Batch, kind: str, how: TokenMap | None = None) -> Tensor:
+    """A signal [B, ...] for a batch on the model's device, computed by the teacher; ``how`` for token maps."""
+    if how is not None:
         with torch.no_grad():
             output = forward(model, batch, frozenset({kind}), how.depth(shape(model).layers))
         with torch.enable_grad():
@@ -95,20 +94,20 @@ class Signal:
         Raises:
             InputError: a shard differs from what was written, or the signal was made from other data.
         """
-        index = read_json(directory / "signals.json")
-        if index["data_fingerprint"] != data_fingerprint:
+        index = SignalReport.read(directory / REPORT, "snakemake")
+        if index.data_fingerprint != data_fingerprint:
             raise InputError(
                 f"the data fingerprint of {directory}",
-                value=index["data_fingerprint"],
+                value=index.data_fingerprint,
                 allowed=data_fingerprint,
                 remedy="delete the directory to compute the signal again",
             )
         self.shards: list[Tensor] = []
-        for entry in index["shards"]:
-            file = directory / entry["file"]
-            if (digest := sha256(file)) != entry["sha256"]:
+        for entry in index.shards:
+            file = directory / entry.file
+            if (digest := sha256(file)) != entry.sha256:
                 remedy = "delete the directory to compute the signal again"
-                raise InputError(f"sha256 of {file}", value=digest, allowed=entry["sha256"], remedy=remedy)
+                raise InputError(f"sha256 of {file}", value=digest, allowed=entry.sha256, remedy=remedy)
             with safe_open(file, framework="pt") as opened:
                 self.shards.append(opened.get_tensor("signal"))  # memory-mapped: read when accessed
 

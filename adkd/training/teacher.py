@@ -1,7 +1,6 @@
 """The teacher stage: fine-tune an encoder, and fail if it does not beat a constant prediction."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +14,11 @@ from adkd.methods.contract import LossTerms, Pass, Phase, Setup
 from adkd.methods.losses import task_loss
 from adkd.methods.method_config import MethodConfig
 from adkd.models.encoder import new_classifier, shape
+from adkd.plan.reports import Scores
+from adkd.plan.results import Results
+from adkd.plan.specs import TeacherSpec
 from adkd.training import runtime
-from adkd.training.run import Scores, train_and_write
+from adkd.training.run import train_and_write
 from adkd.training.signals import Teacher
 
 
@@ -30,26 +32,23 @@ class FineTuning(contract.Method):
         return {"task": (1.0, task_loss(student.logits, batch.labels, regression=self.setup.regression))}
 
 
-def train(spec: dict[str, Any], out: Path) -> None:
-    """Train one teacher and write it to ``out``.
-
-    Args:
-        spec: task, seed, model, training, selection, margin, evaluate, inputs (data), device, threads.
+def train(spec: TeacherSpec, results: Results) -> None:
+    """The stage: train one teacher and write it.
 
     Raises:
         RunError: the teacher does not beat the best constant prediction by ``margin`` on the dev set.
     """
-    device = runtime.start(spec)
-    task = task_named(spec["task"])
-    model = new_classifier(spec["model"], task.outputs, task=task.name, seed=spec["seed"])
+    device = runtime.start_run(spec)
+    task = task_named(spec.task)
+    model = new_classifier(spec.model, task.outputs, task=task.name, seed=spec.seed)
     size = shape(model)
     method = FineTuning(MethodConfig(), Setup(task.outputs, task.regression, size, size))
-    data = Path(spec["inputs"]["data"])
+    data = results.directory(spec.inputs.data)
 
     def accept(scores: Scores) -> None:
-        check_floor(task, scores, data, spec["margin"])
+        check_floor(task, scores, data, spec.margin)
 
-    train_and_write(spec, out, model, method, Teacher({}), device, accept)
+    train_and_write(spec, results, model, method, Teacher({}), device, accept)
 
 
 def check_floor(task: Task, scores: Scores, data: Path, margin: float) -> None:

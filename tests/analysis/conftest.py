@@ -1,46 +1,94 @@
-"""Small result trees, written as real files: what training would have left."""
+"""Small result trees, written by the classes that write real ones: what training would have left."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import pearsonr, spearmanr
-from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-from adkd.base.files import write_json
+from adkd.bench.made_up import write_run
 from adkd.data.tasks import Task, task
+from adkd.methods.settings import Training
+from adkd.plan.config import StudentConfig
+from adkd.plan.grid import TEACHER, Grid, Run
+from adkd.plan.reports import RunReport
+from adkd.plan.results import Results
+from adkd.plan.specs import OfData, OfSignals, StudentSpec, TeacherSpec
 
 Tree = Callable[..., Path]
 
 EXAMPLES = 60
-COSTS = {"seconds": 12.5, "peak_memory_bytes": 3 * 2**29, "flops": 4 * 10**12, "parameters": 11_000_000}
-SCORES = {
-    "accuracy": accuracy_score,
-    "f1": f1_score,
-    "matthews_correlation": matthews_corrcoef,
-    "spearmanr": lambda y, z: spearmanr(y, z)[0],
-    "pearsonr": lambda y, z: pearsonr(y, z)[0],
-}
+START = StudentConfig(from_teacher_layers=(0, 1, 4))
 
 
-def outputs(one: Task, skill: float, rng: np.random.Generator) -> pd.DataFrame:
+def outputs(one: Task, skill: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Labels that are always the same, and logits that are the better the higher ``skill``."""
     fixed = np.random.default_rng(0)
     classes = fixed.integers(0, max(2, one.outputs), EXAMPLES)
     labels = classes + fixed.random(EXAMPLES).round(1) if one.regression else classes
     noise = rng.normal(size=(EXAMPLES, one.outputs))
     logits = labels[:, None] * skill + noise if one.regression else np.eye(one.outputs)[classes] * skill + noise
-    columns = {f"logit_{number}": logits[:, number].astype("float32") for number in range(one.outputs)}
-    return pd.DataFrame({"idx": np.arange(EXAMPLES), "label": labels.astype(float)} | columns)
+    return labels, logits.astype("float32")
 
 
-def score(one: Task, table: pd.DataFrame) -> dict[str, float]:
-    logits = table.filter(like="logit_").to_numpy()
-    labels = table["label"] if one.regression else table["label"].astype(int)
-    predicted = logits[:, 0] if one.regression else logits.argmax(1)
-    return {metric: float(SCORES[metric](labels, predicted)) for metric in one.metrics}
+def teacher_spec(name: str, **fields: Any) -> TeacherSpec:
+    """The spec of the shared teacher of a task."""
+    values = {
+        "result": f"teachers/{name}/seed-shared",
+        "code": "code",
+        "task": name,
+        "device": "cpu",
+        "threads": 1,
+        "seed": 0,
+        "model": "minilm_l6",
+        "training": Training(),
+        "selection": "dev",
+        "margin": 0.05,
+        "evaluate": ("validation",),
+        "inputs": OfData(data=f"data/{name}"),
+    }
+    return TeacherSpec(**(values | fields))
+
+
+def student_spec(method: str, name: str, seed: int, **fields: Any) -> StudentSpec:
+    """The spec of a student."""
+    values = {
+        "result": f"students/{method}/{name}/seed-{seed}",
+        "code": "code",
+        "task": name,
+        "device": "cpu",
+        "threads": 1,
+        "seed": seed,
+        "method": method.partition("+")[0],
+        "settings": {"alpha": 0.9},
+        "training": Training(),
+        "student": START,
+        "teacher_model": "minilm_l6",
+        "selection": "dev",
+        "evaluate": ("validation",),
+        "inputs": OfSignals(data=f"data/{name}", signals={}, teacher=None),
+    }
+    return StudentSpec(**(values | fields))
+
+
+def replaced(results: Path, name: str, **fields: Any) -> None:
+    """Put other fields into the report of a run."""
+    stage = "teacher" if name.startswith("teachers/") else "student"
+    file = Results(results).report_file(name, stage)
+    file.chmod(0o644)
+    report = RunReport.read(file, "")
+    file.unlink()  # it may be a link to a tree that tests share
+    RunReport(**(dict(report) | fields)).write(file)
+
+
+def regridded(results: Path, name: str = "grid", **fields: Any) -> Grid:
+    """Put other fields into a grid; returns it."""
+    grid = Grid.load(results / "plan" / f"{name}.json")
+    changed = Grid(**(dict(grid) | fields)).below(Results(results))
+    changed.write(changed.file)
+    return changed
 
 
 @pytest.fixture
@@ -52,61 +100,54 @@ def tree(tmp_path: Path) -> Tree:
         skill: dict[str, float] | None = None,
         seeds: tuple[int, ...] = (1, 2, 3),
         skipped: tuple[tuple[str, str], ...] = (),
-        **more: object,
+        **more: Any,
     ) -> Path:
         skill = skill or {"finetune": 1.0, "vanilla_kd": 1.3, "adkd": 1.5}
-        results, rng = tmp_path / "results", np.random.default_rng(7)
-        roles = more.get("score", ["validation"])
+        results, rng = Results(tmp_path / "results"), np.random.default_rng(7)
+        roles = more.get("roles", ("validation",))
 
-        def run(place: str, spec: dict[str, object], ability: float) -> str:
-            one, found = task(str(spec["task"])), {}
-            write_json(results / "plan" / f"{place}.json", spec)
-            for split in (split for role in roles for split in one.splits(role)):
-                table = outputs(one, ability, rng)
-                path = results / place / "predictions" / f"{split}.parquet"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                table.to_parquet(path, index=False)
-                if split not in one.hidden:
-                    found[split] = score(one, table)
-            write_json(results / place / "metrics.json", {"spec": spec, "scores": found} | COSTS)
-            return f"results/{place}"
+        def run(spec: TeacherSpec | StudentSpec, method: str, seed: str, ability: float) -> Run:
+            one = task(spec.task)
+            spec.write(results.plan_file(spec.result))
+            splits = [split for role in roles for split in one.splits(role)]
+            write_run(results, spec, {split: outputs(one, ability, rng) for split in splits})
+            latency = f"latency/{spec.result}"
+            return Run(method=method, task=spec.task, seed=seed, result=spec.result, explanation=None, latency=latency)
 
-        teachers = [
-            {"task": t, "seed": "shared", "result": run(f"teachers/{t}/seed-shared", {"task": t, "settings": {}}, 3)}
-            for t in tasks
-        ]
-        runs = [
-            {"method": m, "task": t, "seed": s}
-            | {
-                "result": run(
-                    f"students/{m}/{t}/seed-{s}",
-                    {"method": m, "task": t, "seed": s, "settings": {"alpha": 0.9}},
-                    skill[m],
-                )
-            }
-            for t in tasks
-            for m in skill
-            for s in seeds
-            if (m, t) not in skipped
-        ]
-        grid = {
-            "tasks": list(tasks),
-            "methods": list(skill),
+        teachers = tuple(run(teacher_spec(name), TEACHER, "shared", 3) for name in tasks)
+        students = tuple(
+            run(student_spec(method, name, seed), method, str(seed), ability)
+            for name in tasks
+            for method, ability in skill.items()
+            for seed in seeds
+            if (method, name) not in skipped
+        )
+        values: dict[str, Any] = {
+            "name": "grid",
+            "tasks": tasks,
+            "methods": tuple(skill),
             "labels": {method: method for method in skill},
-            "seeds": list(seeds),
+            "seeds": tuple(map(str, seeds)),
             "reference": "adkd",
-            "score": ["validation"],
+            "roles": ("validation",),
             "selection": "dev",
             "source": "embedded",
+            "tuned": False,
             "teacher_model": "minilm_l6",
-            "student": {"from_teacher_layers": [0, 1, 4]},
+            "student": START,
+            "notes": ("A note of the plan.",),
             "absent": {},
-            "notes": ["A note of the plan."],
-            "runs": runs,
+            "students": students,
             "teachers": teachers,
-            "skipped": [{"method": m, "task": t, "reason": "needs classes"} for m, t in skipped],
+            "skipped": {method: {name: "needs classes"} for method, name in skipped},
         }
-        write_json(results / "plan" / "grid.json", grid | more)
-        return results
+        grid = Grid(**(values | more))
+        grid.write(results.plan_file(grid.name))
+        return results.root
 
     return make
+
+
+def predicted(results: Path, name: str, split: str) -> pd.DataFrame:
+    """The stored predictions of a run."""
+    return pd.read_parquet(results / name / "predictions" / f"{split}.parquet")

@@ -6,7 +6,12 @@ import pytest
 from adkd.analysis.collect.scores import collect
 from adkd.analysis.figures import cost
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_json
+from adkd.bench.made_up import PROVENANCE
+from adkd.plan.grid import Grid
+from adkd.plan.reports import Latency, LatencyReport
+from adkd.plan.results import Results
+from adkd.plan.specs import LatencySpec, OfModel
+from tests.analysis.conftest import regridded, replaced
 
 
 @pytest.fixture
@@ -15,25 +20,40 @@ def measured(tree):
     return with_latencies(tree(tasks=("stsb", "rte"), skill={"finetune": 1.0, "adkd": 1.5}))
 
 
-def with_latencies(results):
-    grid = read_json(results / "plan/grid.json")
-    for entry in grid["runs"] + grid["teachers"]:
-        path = results.parent / entry["result"] / "metrics.json"
-        found = read_json(path) | {"device": "cpu", "versions": {"torch": "2.0"}}
-        found["spec"]["threads"] = 1
-        if "method" in entry:
-            found["seconds"] = 10 * entry["seed"]
-        write_json(path, found)
-        write_json(results / "plan" / f"{entry['result'].removeprefix('results/')}.json", found["spec"])
-        teacher = "method" not in entry
-        model = f"teachers/{entry['task']}/seed-shared" if teacher else f"students/adkd/{entry['task']}/seed-1"
-        entry["latency"] = f"results/latency/{model}"
-        spec = {"stage": "latency", "task": entry["task"]}
-        write_json(results / f"plan/latency/{model}.json", spec)
-        times = {"1": {"median": 0.004 if teacher else 0.002}, "32": {"median": 0.08 if teacher else 0.04}}
-        write_json(results / f"latency/{model}/latency.json", {"spec": spec, "latency": times})
-    write_json(results / "plan/grid.json", grid)
-    return results
+def with_latencies(root):
+    results = Results(root)
+    grid = Grid.load(results.plan_file("grid"))
+    for run in grid.students:
+        replaced(root, run.result, seconds=10.0 * int(run.seed))
+    for name in grid.tasks:
+        for model in (f"teachers/{name}/seed-shared", f"students/adkd/{name}/seed-1"):
+            write_latency(results, name, model)
+    students = (r.model_copy(update={"latency": f"latency/students/adkd/{r.task}/seed-1"}) for r in grid.students)
+    regridded(root, students=tuple(students))
+    return root
+
+
+def write_latency(results, name, model, repeats=20):
+    """A latency and, unless it has its own number of repeats, its spec in the plan."""
+    role = model.partition("/")[0].removesuffix("s")
+    spec = LatencySpec(
+        result=f"latency/{model}",
+        code="code",
+        task=name,
+        device="cpu",
+        threads=1,
+        seed=0,
+        split="validation",
+        batch_sizes=(1, 32),
+        repeats=repeats,
+        inputs=OfModel(data=f"data/{name}", **{role: model}),
+    )
+    if repeats == 20:
+        spec.write(results.plan_file(spec.result))
+    medians = {"1": 0.004, "32": 0.08} if role == "teacher" else {"1": 0.002, "32": 0.04}
+    latency = {size: Latency(median=m, low=m, high=m, batches=repeats, tokens=9.0) for size, m in medians.items()}
+    report = LatencyReport(spec=spec, latency=latency, parameters=7, data_fingerprint="d", **PROVENANCE)
+    report.write(results.report_file(spec.result, spec.stage))
 
 
 def write(results):
@@ -55,23 +75,23 @@ def test_costs_are_means_over_the_runs(measured):
 
 
 def test_a_latency_that_is_missing_or_stale_is_named_with_its_command(measured):
-    report = measured / "latency/students/adkd/rte/seed-1/latency.json"
-    write_json(report, read_json(report) | {"spec": {"stage": "latency", "task": "cola"}})
-    with pytest.raises(
-        InputError, match=r"task was 'cola'.* adkd latency .*plan/latency/students/adkd/rte/seed-1.json"
-    ):
+    write_latency(Results(measured), "rte", "students/adkd/rte/seed-1", repeats=3)
+    with pytest.raises(InputError) as stale:
         write(measured)
-    report.unlink()
-    with pytest.raises(InputError, match=r"latency.json is missing; make it with: adkd latency .*seed-1.json"):
+    assert "repeats was 3, the plan has 20" in stale.value.what
+    command = f"adkd latency {measured}/plan/latency/students/adkd/rte/seed-1.json"
+    assert stale.value.remedy == f"rebuild it with: {command}"
+    (measured / "latency/students/adkd/rte/seed-1/latency.json").unlink()
+    with pytest.raises(InputError) as absent:
         write(measured)
+    assert absent.value.remedy == f"make it with: {command}"
     assert not (measured / "tables/cost.csv").exists()
 
 
 def test_what_was_not_run_or_is_undefined_is_a_dash_with_its_reason(tree):
     skill = {"finetune": 1.0, "adkd": 1.5}
     results = with_latencies(tree(tasks=("stsb", "rte"), skill=skill, skipped=(("finetune", "rte"),)))
-    path = results / "students/finetune/stsb/seed-1/metrics.json"
-    write_json(path, read_json(path) | {"scores": {"validation": {"spearmanr": None, "pearsonr": 0.5}}})
+    replaced(results, "students/finetune/stsb/seed-1", scores={"validation": {"spearmanr": None, "pearsonr": 0.5}})
     found = write(results).set_index(["method", "task"])
     assert ("finetune", "rte") not in found.index
     text = (results / "tables/cost.txt").read_text()

@@ -21,7 +21,11 @@ from adkd.analysis.figures import fidelity as fidelity_figure
 from adkd.analysis.grid import read_grid
 from adkd.analysis.tables import fidelity as fidelity_table
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_json
+from adkd.bench.made_up import PROVENANCE
+from adkd.plan.reports import ExplainReport
+from adkd.plan.results import Results
+from adkd.plan.specs import ExplainSpec, OfModel
+from tests.analysis.conftest import regridded
 
 FAITHFULNESS = ("comprehensiveness", "sufficiency", "comprehensiveness_random", "sufficiency_random")
 
@@ -47,22 +51,41 @@ def with_maps(rows, change, names=("contributions", "magnitudes")):
     return [row | {name: change(row[name]) for name in names} for row in rows]
 
 
-def write_explanation(results, place, rows):
-    plain = [{name: np.asarray(value).tolist() for name, value in row.items()} for row in rows]
-    out = results / "explanations" / place
+def write_explanation(root, model, rows, planned=True, steps=16, data_fingerprint="d"):
+    """An explanation as ``adkd explain`` leaves it and, if planned, its spec."""
+    results, plain = Results(root), [{name: np.asarray(value).tolist() for name, value in row.items()} for row in rows]
+    spec = ExplainSpec(
+        result=f"explanations/{model}",
+        code="code",
+        task=model.split("/")[-2],
+        device="cpu",
+        threads=1,
+        seed=0,
+        split="validation",
+        rows=len(rows),
+        steps=steps,
+        bins=(0.1, 0.5),
+        inputs=OfModel(data="data", **{model.partition("/")[0].removesuffix("s"): model}),
+    )
+    out = results.directory(spec.result)
     out.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(plain), out / "examples.parquet")
-    role = place.split("/")[0].removesuffix("s")
-    spec = {"split": "validation", "steps": 16, "bins": [0.1, 0.5], "task": place.split("/")[-2]}
-    spec |= {"inputs": {role: f"results/{place}"}}
-    write_json(results / "plan/explanations" / f"{place}.json", spec)
-    error = {"absolute": {"median": 0.5}, "relative": {"median": 0.25}}
-    report = {"spec": spec, "completeness_error": error, "data_fingerprint": "d"}
-    write_json(out / "explanation.json", report)
+    if planned:
+        spec.write(results.plan_file(spec.result))
+    statistics = {"mean": 0.5, "median": 0.25, "max": 1.0}
+    report = ExplainReport(
+        spec=spec,
+        rows=len(rows),
+        completeness_error={"absolute": statistics, "relative": statistics},
+        seconds=1.0,
+        data_fingerprint=data_fingerprint,
+        **PROVENANCE,
+    )
+    report.write(results.report_file(spec.result, spec.stage))
 
 
-def place_of(entry):
-    return entry["result"].removeprefix("results/")
+def with_explanations(runs):
+    return tuple(run.model_copy(update={"explanation": f"explanations/{run.result}"}) for run in runs)
 
 
 @pytest.fixture
@@ -71,19 +94,13 @@ def explained(tree):
 
     def make(rows=lambda method, task, teacher, rng: teacher, **options) -> Path:
         results, rng = tree(**({"tasks": ("rte",)} | options)), np.random.default_rng(5)
-        grid = read_json(results / "plan/grid.json")
-        teachers = {}
-        for entry in grid["teachers"]:
-            outputs = 1 if entry["task"] == "stsb" else 2
-            teachers[entry["task"], str(entry["seed"])] = examples(outputs, rng)
-            write_explanation(results, place_of(entry), teachers[entry["task"], str(entry["seed"])])
-        for entry in grid["runs"]:
-            task, seed = entry["task"], str(entry["seed"])
-            teacher = teachers.get((task, seed)) or teachers[task, "shared"]
-            write_explanation(results, place_of(entry), rows(entry["method"], task, teacher, rng))
-        for entry in grid["runs"] + grid["teachers"]:
-            entry["explanation"] = f"results/explanations/{place_of(entry)}"
-        write_json(results / "plan/grid.json", grid)
+        grid = read_grid(results / "plan/grid.json")
+        teachers = {run.task: examples(1 if run.task == "stsb" else 2, rng) for run in grid.teachers}
+        for run in grid.teachers:
+            write_explanation(results, run.result, teachers[run.task])
+        for run in grid.students:
+            write_explanation(results, run.result, rows(run.method, run.task, teachers[run.task], rng))
+        regridded(results, students=with_explanations(grid.students), teachers=with_explanations(grid.teachers))
         return results
 
     return make
@@ -188,15 +205,15 @@ def test_examples_without_a_correlation_are_left_out_and_counted(explained):
     assert "leaves out up to 3" in (results / "tables/fidelity.md").read_text()
 
 
-def test_every_student_has_the_teacher_of_its_seed(explained, tree):
+def test_every_student_has_the_teacher_of_its_seed(tree):
     results = tree(tasks=("rte",), seeds=(1, 2))
-    grid, rng = read_json(results / "plan/grid.json"), np.random.default_rng(4)
-    both = {seed: examples(2, rng) for seed in (1, 2)}
-    grid["teachers"] = [{"task": "rte", "seed": seed, "result": f"results/teachers/rte/seed-{seed}"} for seed in both]
-    for entry in grid["teachers"] + grid["runs"]:
-        entry["explanation"] = f"results/explanations/{place_of(entry)}"
-        write_explanation(results, place_of(entry), both[entry["seed"]])
-    write_json(results / "plan/grid.json", grid)
+    grid, rng = read_grid(results / "plan/grid.json"), np.random.default_rng(4)
+    both = {seed: examples(2, rng) for seed in ("1", "2")}
+    (shared,) = grid.teachers
+    own = [shared.model_copy(update={"seed": seed, "result": f"teachers/rte/seed-{seed}"}) for seed in both]
+    for run in [*own, *grid.students]:
+        write_explanation(results, run.result, both[run.seed])
+    regridded(results, students=with_explanations(grid.students), teachers=with_explanations(own))
     table = collected(results)
     np.testing.assert_allclose(table[table["measure"] == "rank_correlation"]["value"], 1)
 
@@ -212,16 +229,16 @@ def test_a_missing_explanation_is_named_with_the_command_and_nothing_is_written(
 @pytest.mark.parametrize("whose", ["teachers/rte/seed-shared", "students/adkd/rte/seed-2"])
 def test_an_explanation_of_another_spec_or_of_other_examples_is_refused(explained, whose):
     results = explained()
-    path = results / "explanations" / whose / "explanation.json"
-    report = read_json(path)
-    write_json(path, report | {"spec": report["spec"] | {"steps": 8}})
-    with pytest.raises(InputError, match=rf"steps was 8, the plan says 16; .*adkd explain .*{whose}\.json"):
+    rows = examples(2, np.random.default_rng(1))
+    write_explanation(results, whose, rows, planned=False, steps=8)
+    with pytest.raises(InputError) as caught:
         collected(results)
-    write_json(path, report | {"data_fingerprint": "other"})
+    assert "steps was 8, the plan has 16" in caught.value.what
+    assert caught.value.remedy == f"rebuild it with: adkd explain {results}/plan/explanations/{whose}.json"
+    write_explanation(results, whose, rows, data_fingerprint="other")
     with pytest.raises(InputError, match="other examples"):
         collected(results)
-    write_json(path, report)
-    write_explanation(results, whose, examples(2, np.random.default_rng(1), count=24))
+    write_explanation(results, whose, rows[:24])
     with pytest.raises(InputError, match="other examples"):
         collected(results)
 

@@ -7,10 +7,11 @@ import pytest
 from adkd.analysis.collect.scores import collect
 from adkd.analysis.tables import published
 from adkd.analysis.tables import stage as tables
-from adkd.base.files import read_json, write_json
 from adkd.data.tasks import TASKS
+from adkd.plan.config import StudentConfig
+from tests.analysis.conftest import replaced
 
-PAPER = {"source": "hub", "teacher_model": "bert_base", "student": {"model": "bert_l6_h768"}}
+PAPER = {"source": "hub", "teacher_model": "bert_base", "student": StudentConfig(model="bert_l6_h768")}
 
 
 def made(results):
@@ -55,7 +56,7 @@ def test_ours_are_the_scores_of_the_runs(tree):
 def test_an_average_needs_every_task_that_it_is_the_mean_of(tree):
     some, _ = made(tree(tasks=("mrpc", "rte"), seeds=(1, 2)))
     assert (some.loc[some["task"] == "average", "n"] == 0).all()
-    glue = tuple(task.name for task in TASKS.values() if task.server and task.name != "wnli")
+    glue = tuple(task.name for task in TASKS.values() if task.glue and task.name != "wnli")
     every, _ = made(tree(tasks=glue, seeds=(1, 2)))
     adkd = every[every["method"] == "adkd"].set_index("task")
     ours = adkd.drop(["average", "mnli_mm"])["reproduced_mean"].mean()
@@ -79,8 +80,7 @@ def test_without_a_published_task_the_file_says_so(tree):
 
 def test_an_undefined_score_is_a_dash_and_no_difference(tree):
     results = tree(tasks=("stsb",), seeds=(1, 2))
-    path = results / "students/finetune/stsb/seed-1/metrics.json"
-    write_json(path, read_json(path) | {"scores": {"validation": {"spearmanr": None, "pearsonr": 0.5}}})
+    replaced(results, "students/finetune/stsb/seed-1", scores={"validation": {"spearmanr": None, "pearsonr": 0.5}})
     found, text = made(results)
     one = found.set_index(["method", "task"]).loc[("finetune", "stsb")]
     assert one["n"] == 2

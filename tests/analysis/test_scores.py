@@ -3,8 +3,9 @@ import pytest
 
 from adkd.analysis.collect.scores import collect
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_json
-from tests.analysis.conftest import COSTS
+from adkd.plan.grid import Grid
+from adkd.plan.results import Results
+from tests.analysis.conftest import replaced, student_spec, teacher_spec
 
 
 def test_one_row_per_run_split_and_metric(tree):
@@ -13,65 +14,77 @@ def test_one_row_per_run_split_and_metric(tree):
     table = pd.read_csv(results / "scores.csv")
     costs = ["seconds", "peak_memory_bytes", "flops", "parameters"]
     assert list(table.columns) == ["method", "task", "seed", "split", "metric", "value", *costs]
-    assert set(table["flops"]) == {COSTS["flops"]}
+    assert set(table["flops"]) == {4 * 10**12}
     assert not table.duplicated(["method", "task", "seed", "split", "metric"]).any()
     # mnli: 2 methods x 3 seeds + teacher on 2 splits; mrpc: 3 x 3 + teacher with 2 metrics
     assert len(table) == 7 * 2 + 10 * 2
+    grid = Grid.load(results / "plan/grid.json")
+    reports = {(run.method, run.task, run.seed): grid.report(run) for run in grid.runs}
     for row in table.itertuples():
-        kind = "teachers" if row.method == "teacher" else f"students/{row.method}"
-        metrics = read_json(results / kind / row.task / f"seed-{row.seed}" / "metrics.json")
-        assert row.value == metrics["scores"][row.split][row.metric]
+        assert row.value == reports[row.method, row.task, row.seed].scores[row.split][row.metric]
 
 
 def test_a_missing_run_is_named_with_the_command_and_nothing_is_written(tree):
     results = tree()
     (results / "students/adkd/rte/seed-2/metrics.json").unlink()
-    with pytest.raises(InputError, match=r"adkd/rte/seed-2/metrics\.json is missing .*adkd student .*seed-2\.json"):
+    with pytest.raises(InputError) as caught:
         collect(results / "plan/grid.json", results / "scores.csv")
+    assert "adkd/rte/seed-2/metrics.json (1 of 20 runs" in caught.value.what
+    assert caught.value.remedy == f"make it with: adkd student {results}/plan/students/adkd/rte/seed-2.json"
     assert not list(results.glob("*scores*"))
 
 
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"settings": {"alpha": 0.5}}, r"settings\.alpha was 0\.5, the plan says 0\.9"),
-        ({"extra": 1}, r"extra was 1, the plan says nothing"),
-        ({"seed": 9}, r"seed was 9, the plan says 2"),
+        ({"settings": {"alpha": 0.5}}, "settings.alpha was 0.5, the plan has 0.9"),
+        ({"settings": {"alpha": 0.9, "extra": 1}}, "settings.extra was 1, the plan has not set"),
+        ({"threads": 9}, "threads was 9, the plan has 1"),
     ],
 )
 def test_results_of_another_spec_are_refused_and_an_old_table_stays(tree, change, what):
     results = tree()
     collect(results / "plan/grid.json", results / "scores.csv")
     before = (results / "scores.csv").read_bytes()
-    path = results / "students/adkd/rte/seed-2/metrics.json"
-    metrics = read_json(path)
-    write_json(path, metrics | {"spec": metrics["spec"] | change})
-    with pytest.raises(InputError, match=rf"{what}.*adkd student"):
+    replaced(results, "students/adkd/rte/seed-2", spec=student_spec("adkd", "rte", 2, **change))
+    with pytest.raises(InputError) as caught:
         collect(results / "plan/grid.json", results / "scores.csv")
+    assert what in caught.value.what
+    assert "adkd student" in caught.value.remedy
     assert (results / "scores.csv").read_bytes() == before
 
 
 def test_a_foreign_teacher_is_refused_with_the_teachers_command(tree):
     results = tree()
-    path = results / "teachers/stsb/seed-shared/metrics.json"
-    write_json(path, read_json(path) | {"spec": {"task": "stsb"}})
-    with pytest.raises(InputError, match=r"settings was not set.*adkd teacher .*plan/teachers/stsb/seed-shared\.json"):
+    replaced(results, "teachers/stsb/seed-shared", spec=teacher_spec("stsb", margin=0.5))
+    with pytest.raises(InputError) as caught:
         collect(results / "plan/grid.json", results / "scores.csv")
+    assert caught.value.remedy == f"rebuild it with: adkd teacher {results}/plan/teachers/stsb/seed-shared.json"
+
+
+def test_a_report_that_lacks_a_field_or_is_cut_off_is_refused(tree):
+    results = Results(tree(tasks=("rte",)))
+    file = results.report_file("students/adkd/rte/seed-1", "student")
+    whole = file.read_text()
+    for spoilt in (whole.replace('"flops"', '"flop"'), whole[:100]):
+        file.write_text(spoilt)
+        with pytest.raises(InputError, match=r"metrics\.json is not valid") as caught:
+            collect(results.plan_file("grid"), results.root / "scores.csv")
+        assert "adkd student" in caught.value.remedy
 
 
 def test_hidden_labels_need_no_score_but_others_do(tree):
-    results = tree(tasks=("rte",), score=["validation", "test"])
+    results = tree(tasks=("rte",), roles=("validation", "test"))
     collect(results / "plan/grid.json", results / "scores.csv")
     assert set(pd.read_csv(results / "scores.csv")["split"]) == {"validation"}
-    path = results / "students/adkd/rte/seed-1/metrics.json"
-    write_json(path, read_json(path) | {"scores": {}})
+    replaced(results, "students/adkd/rte/seed-1", scores={})
     with pytest.raises(InputError, match='no scores on "validation"'):
         collect(results / "plan/grid.json", results / "scores.csv")
 
 
 def test_an_undefined_score_is_a_blank(tree):
     results = tree(tasks=("stsb",))
-    path = results / "students/adkd/stsb/seed-1/metrics.json"
-    write_json(path, read_json(path) | {"scores": {"validation": {"spearmanr": None, "pearsonr": 0.5}}})
+    undefined = {"validation": {"spearmanr": None, "pearsonr": 0.5}}
+    replaced(results, "students/adkd/stsb/seed-1", scores=undefined)
     collect(results / "plan/grid.json", results / "scores.csv")
     assert "adkd,stsb,1,validation,spearmanr,,12.5," in (results / "scores.csv").read_text()

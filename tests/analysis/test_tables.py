@@ -12,7 +12,7 @@ from adkd.analysis.tables import stage as tables
 from adkd.analysis.tables.main import spans
 from adkd.analysis.tables.table import Cell, Table, latex, plain
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_json
+from tests.analysis.conftest import replaced
 
 
 def written(results: Path) -> Path:
@@ -136,8 +136,7 @@ def test_a_single_method_is_a_table_without_comparisons(tree):
 
 def test_an_undefined_score_is_a_dash(tree):
     results = tree(tasks=("stsb",))
-    path = results / "students/finetune/stsb/seed-1/metrics.json"
-    write_json(path, read_json(path) | {"scores": {"validation": {"spearmanr": None, "pearsonr": 0.5}}})
+    replaced(results, "students/finetune/stsb/seed-1", scores={"validation": {"spearmanr": None, "pearsonr": 0.5}})
     out = written(results)
     assert "undefined in at least one run" in (out / "main.md").read_text()
     assert "nan" not in (out / "main.md").read_text() + (out / "significance.md").read_text()
@@ -181,7 +180,7 @@ def test_latex_rows_are_balanced_and_escaped(tree):
 
 def test_a_second_role_has_a_second_table_without_stars(tree):
     skill = {"finetune": 0.1, "adkd": 9.0}
-    out = written(tree(tasks=("movies",), skill=skill, seeds=(1, 2, 3, 4, 5, 6), score=["validation", "test"]))
+    out = written(tree(tasks=("movies",), skill=skill, seeds=(1, 2, 3, 4, 5, 6), roles=("validation", "test")))
     first, second = (out / "main.txt").read_text().split("Scores on test")
     assert "*" in line(first, "finetune")
     assert "*" not in line(second, "finetune")
@@ -191,9 +190,8 @@ def test_a_second_role_has_a_second_table_without_stars(tree):
 
 def test_predictions_that_do_not_give_the_score_are_refused(tree):
     results = tree()
-    path = results / "students/adkd/rte/seed-1/metrics.json"
-    write_json(path, read_json(path) | {"scores": {"validation": {"accuracy": 0.999}}})
-    with pytest.raises(InputError, match=r"by its predictions but 0\.99900 by its metrics"):
+    replaced(results, "students/adkd/rte/seed-1", scores={"validation": {"accuracy": 0.999}})
+    with pytest.raises(InputError, match=r"by its predictions but 0\.99900 by its report"):
         written(results)
     assert not (results / "tables").exists()
 

@@ -1,7 +1,5 @@
 """The table of budgets: what it counts, what it compares, and what it refuses to show."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +10,11 @@ from adkd.analysis.figures import tuning
 from adkd.analysis.grid import read_grid
 from adkd.analysis.page.tuning import tunings
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_json
+from adkd.plan.grid import Grid
+from adkd.plan.reports import BestTrial, StudyReport
+from adkd.plan.results import Results
+from adkd.plan.specs import OfTrials, Shared, StudyDefinition, StudySpec, TrialSpec
+from tests.analysis.conftest import student_spec
 
 SPACE = {
     "alpha": {"type": "float", "low": 0.0, "high": 1.0, "log": False},
@@ -21,39 +23,69 @@ SPACE = {
 }
 
 
-def study(results, method, task, trials=4, diverged=0):
-    """A study that was carried out, as its ``sweep.json`` has it, and its spec in the plan."""
-    definition = {"space": SPACE, "trials": {"1": {}, "2": {}}, "variant": "full", "sampler": "tpe", "startup": 2}
-    spec = {"stage": "sweep", "mode": "rounds", "trials": trials, "study": definition}
+def study(root, method, task, trials=4, diverged=0, planned=True):
+    """A finished study and, if planned, its spec."""
+    results, name = Results(root), f"sweeps/{method}/{task}"
+    seeds = {seed: trial_spec(method, task, seed, name) for seed in (1, 2)}
+    definition = StudyDefinition(
+        method=method,
+        task=task,
+        variant="full",
+        sampler="tpe",
+        startup=2,
+        seed=0,
+        space=SPACE,
+        trials={str(seed): spec for seed, spec in seeds.items()},
+        upstream={},
+        signals=(),
+    )
+    spec = StudySpec(
+        result=name,
+        code="code",
+        task=task,
+        mode="rounds",
+        trials=trials,
+        batch=2,
+        study=definition,
+        storage=None,
+        shared=Shared(data="data", signals={}, teacher={}),
+        inputs=OfTrials(trial={}),
+    )
     scores = np.linspace(0.5, 0.6, trials - diverged).tolist()
-    counts = {"complete": trials - diverged, "pruned": 0, "diverged": diverged, "failed": 0}
-    report = {"spec": spec, "counts": counts, "seconds": 90.0, "scores": scores, "best": {"score": scores[-1]}}
-    write_json(results / f"plan/sweeps/{method}/{task}.json", spec)
-    write_json(results / f"sweeps/{method}/{task}/sweep.json", report)
+    report = StudyReport(
+        spec=spec,
+        counts={"complete": trials - diverged, "pruned": 0, "diverged": diverged, "failed": 0},
+        seconds=90.0,
+        scores=tuple(scores),
+        best=BestTrial(number=0, score=scores[-1], values={}),
+    )
+    if planned:
+        spec.write(results.plan_file(name))
+    report.write(results.report_file(name, spec.stage))
+
+
+def trial_spec(method, task, seed, name):
+    values = dict(student_spec(method, task, seed, result=name)) | {"stage": "trial"}
+    return TrialSpec(**{key: value for key, value in values.items() if key != "evaluate"})
 
 
 @pytest.fixture
 def tuned(tree):
     """A grid with tuned settings: its students of every method are better than those of the untuned one beside it."""
     results = tree(tasks=("stsb", "rte"), skill={"pkd": 1.0, "pkd+tuned": 1.6, "adkd": 1.2, "adkd+tuned": 1.4})
-    whole = read_json(results / "plan/grid.json")
+    whole, methods = read_grid(results / "plan/grid.json"), ("pkd", "adkd")
     for name, mark in (("grid", "+tuned"), ("untuned", "")):
-        runs = [
-            run | {"method": method}
-            for run in whole["runs"]
-            for method in ("pkd", "adkd")
-            if run["method"] == method + mark
-        ]
-        methods = ["pkd", "adkd"]
-        about = {"methods": methods, "labels": {m: m for m in methods}, "tuned": bool(mark), "runs": runs}
-        title = {} if mark else {"title": "Before tuning"}
-        write_json(results / f"plan/{name}.json", whole | about | title)
-        for run in runs:
-            for path in (results / "plan" / f"{run['result'][8:]}.json", results / run["result"][8:] / "metrics.json"):
-                write_json(path, json.loads(path.read_text().replace("+tuned", "")))
-        grid = results / f"plan/{name}.json"
-        collect(grid, read_grid(grid).out / "scores.csv")
-    for method in ("pkd", "adkd"):
+        students = tuple(
+            run.model_copy(update={"method": method})
+            for run in whole.students
+            for method in methods
+            if run.method == method + mark
+        )
+        about = {"name": name, "methods": methods, "labels": {m: m for m in methods}, "tuned": bool(mark)}
+        grid = Grid(**(dict(whole) | about | {"students": students, "title": None if mark else "Before tuning"}))
+        grid.write(results / f"plan/{name}.json")
+        collect(results / f"plan/{name}.json", grid.below(Results(results)).out / "scores.csv")
+    for method in methods:
         for task in ("stsb", "rte"):
             study(results, method, task)
     return results
@@ -103,13 +135,10 @@ def test_the_page_has_a_table_for_every_task(tuned):
 
 
 def test_what_is_missing_or_of_another_study_is_named(tuned):
-    report = tuned / "sweeps/adkd/rte/sweep.json"
-    found = read_json(report)
-    found["spec"]["trials"] = 3
-    write_json(report, found)
-    with pytest.raises(InputError, match=r"sweep\.json was made with another spec: trials was 3, the plan says 4"):
+    study(tuned, "adkd", "rte", trials=3, planned=False)
+    with pytest.raises(InputError, match=r"sweep\.json was made by another spec: trials was 3, the plan has 4"):
         made(tuned)
-    report.unlink()
+    (tuned / "sweeps/adkd/rte/sweep.json").unlink()
     with pytest.raises(InputError, match=r"adkd/rte/sweep\.json is missing; make it with: snakemake sweep"):
         made(tuned)
     (tuned / "plan/untuned.json").unlink()

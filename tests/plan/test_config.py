@@ -8,9 +8,10 @@ import yaml
 from adkd.base.errors import InputError
 from adkd.methods.settings import TRAINING
 from adkd.plan import plan
-from adkd.plan.config import Config, schema_text
+from adkd.plan.checks import validate
+from adkd.plan.config import CONFIGS, Config, load_config, schema_text
 
-FOLDER = plan.CONFIGS.resolve()
+FOLDER = CONFIGS.resolve()
 TINY = yaml.safe_load((FOLDER / "tiny.yaml").read_text()) | {
     "tasks": ["sst2", "stsb", "mnli"],
     "ablations": {},
@@ -32,7 +33,7 @@ def settings(**sections):
 def refused(config):
     """The error of a wrong config; its message is one line."""
     with pytest.raises(InputError) as caught:
-        plan.validate(config)
+        validate(config)
     assert "\n" not in str(caught.value)
     return caught.value
 
@@ -221,19 +222,19 @@ def test_two_points_that_are_one_run_are_refused():
 
 def test_a_config_file_that_is_missing_or_broken_is_named(tmp_path):
     with pytest.raises(InputError, match=r"no such config file: nowhere\.yaml"):
-        plan.load_config(["nowhere.yaml"])
+        load_config(["nowhere.yaml"])
     (tmp_path / "broken.yaml").write_text("tasks: [")
     with pytest.raises(InputError, match=r"broken\.yaml is not YAML"):
-        plan.load_config([tmp_path / "broken.yaml"])
+        load_config([tmp_path / "broken.yaml"])
     (tmp_path / "list.yaml").write_text("[1]")
     with pytest.raises(InputError) as caught:
-        plan.load_config([tmp_path / "list.yaml"])
+        load_config([tmp_path / "list.yaml"])
     assert caught.value.allowed == "a mapping of keys to values"
 
 
 def test_later_files_win_key_by_key_and_null_takes_a_section_away(tmp_path):
     (tmp_path / "over.yaml").write_text("{settings: {adkd: {all: {beta: 3.0}}, tinybert: null}, seeds: [7]}")
-    config = plan.validate(plan.load_config([FOLDER / "tiny.yaml", tmp_path / "over.yaml"]))
+    config = validate(load_config([FOLDER / "tiny.yaml", tmp_path / "over.yaml"]))
     assert config.seeds == (7,)
     assert config.settings["adkd"]["all"] == TINY["settings"]["adkd"]["all"] | {"beta": 3.0}
     assert config.settings["training"] == TINY["settings"]["training"]
@@ -242,13 +243,13 @@ def test_later_files_win_key_by_key_and_null_takes_a_section_away(tmp_path):
 
 @pytest.mark.parametrize("names", ["tiny", "embedded", "paper", "paper rigorous", "laptop"])
 def test_the_configs_that_come_along_are_valid(names):
-    keys = plan.load_config([FOLDER / f"{name}.yaml" for name in names.split()])
+    keys = load_config([FOLDER / f"{name}.yaml" for name in names.split()])
     if keys["data"]["source"] == "directory":
         keys["data"] |= {"source": "hub", "path": None}  # the user says where GLUE lies
     before = copy.deepcopy(keys)
-    config = plan.validate(keys)
+    config = validate(keys)
     assert keys == before
-    assert plan.validate(config.model_dump()) == config
+    assert validate(config.model_dump()) == config
     planned = plan.build(config)
     assert len(planned.main["runs"]) == len(config.tasks) * len(config.methods) * len(config.seeds)
     assert set(planned.grids) == {"grid", *(f"ablations/{name}" for name in config.ablations)}

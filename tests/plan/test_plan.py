@@ -12,8 +12,10 @@ import yaml
 from adkd.base.errors import InputError
 from adkd.methods.settings import TRAINING, Training
 from adkd.plan import plan
+from adkd.plan.checks import validate
+from adkd.plan.config import DEFAULT_CONFIG, load_config
 
-FOLDER = plan.DEFAULT_CONFIG.parent
+FOLDER = DEFAULT_CONFIG.parent
 TINY = yaml.safe_load((FOLDER / "tiny.yaml").read_text()) | {
     "tasks": ["sst2", "stsb", "mnli"],
     "ablations": {},
@@ -25,7 +27,7 @@ def changed(**keys):
 
 
 def test_the_rigorous_grid_has_one_setting_for_every_method_and_chooses_nothing_on_dev():
-    config = plan.validate(plan.load_config([FOLDER / "paper.yaml", FOLDER / "rigorous.yaml"]))
+    config = validate(load_config([FOLDER / "paper.yaml", FOLDER / "rigorous.yaml"]))
     specs = [
         spec for spec in plan.specs(config.model_copy(update={"ablations": {}})).values() if spec["stage"] == "student"
     ]
@@ -34,14 +36,14 @@ def test_the_rigorous_grid_has_one_setting_for_every_method_and_chooses_nothing_
         assert len({json.dumps(spec["settings"]) for spec in specs if spec["method"] == method}) == 1
     assert {spec["selection"] for spec in specs} == {"held_out"}
     assert len(config.seeds) >= 6
-    paper = plan.validate(plan.load_config([FOLDER / "paper.yaml"]))
+    paper = validate(load_config([FOLDER / "paper.yaml"]))
     assert config.settings["teacher"] == paper.settings["teacher"]
 
 
 def test_an_ablation_goes_without_tasks_that_the_config_does_not_run():
     def tasks(**keys):
         config = changed(ablations={"beta": {"setting": "beta", "values": [1.0], "tasks": ["sst2", "rte"]}}, **keys)
-        return {name: grid["tasks"] for name, grid in plan.build(plan.validate(config)).grids.items()}
+        return {name: grid["tasks"] for name, grid in plan.build(validate(config)).grids.items()}
 
     assert tasks()["ablations/beta"] == ["sst2"]
     assert set(tasks(tasks=["stsb"])) == {"grid"}
@@ -49,7 +51,7 @@ def test_an_ablation_goes_without_tasks_that_the_config_does_not_run():
 
 def specs(**keys):
     """Result -> spec of all but what the sweeps of a config add; those are in tests/sweeps."""
-    every = plan.specs(plan.validate(changed(**keys)))
+    every = plan.build(validate(changed(**keys))).specs
     return {result: spec for result, spec in every.items() if "sweeps/" not in result and "+held_out" not in result}
 
 
@@ -110,7 +112,7 @@ def test_teachers_are_shared_or_one_for_each_seed():
     found = specs(teacher=TINY["teacher"] | {"seeds": "each"})
     assert [found[f"teachers/stsb/seed-{seed}"]["seed"] for seed in (1, 2)] == [1, 2]
     assert found["students/pkd/stsb/seed-2"]["inputs"]["signals"]["cls"] == "results/signals/stsb/seed-2/cls"
-    config = plan.validate(changed(teacher=TINY["teacher"] | {"seeds": "each"}))
+    config = validate(changed(teacher=TINY["teacher"] | {"seeds": "each"}))
     assert [entry["seed"] for entry in plan.build(config).main["teachers"]] == [1, 2] * 3
 
 
@@ -128,7 +130,7 @@ def test_held_out_selection_sets_examples_aside_and_otherwise_none():
 
 def test_rows_may_be_cut_by_task_and_the_grid_says_so():
     data = TINY["data"] | {"train_rows": {"stsb": 99}, "expected_rows": {"sst2": {"test": None}}}
-    grid = plan.build(plan.validate(changed(data=data)))
+    grid = plan.build(validate(changed(data=data)))
     assert grid.specs["data/stsb"]["train_rows"] == 99
     assert grid.specs["data/mnli"]["train_rows"] is None
     assert grid.specs["data/sst2"]["exceptions"] == {"test": None}
@@ -147,7 +149,7 @@ ABLATED = {
 
 def test_a_point_of_an_ablation_differs_from_its_base_in_just_what_it_sets():
     before = specs()
-    grid = plan.build(plan.validate(changed(ablations=ABLATED)))
+    grid = plan.build(validate(changed(ablations=ABLATED)))
     assert {result: grid.specs[result] for result in before} == before, "an ablation changes no run of the main grid"
     base = grid.specs["students/adkd/stsb/seed-1"]
     for result, what in {
@@ -168,22 +170,22 @@ def test_a_point_of_an_ablation_differs_from_its_base_in_just_what_it_sets():
 
 
 def test_the_speed_of_every_architecture_is_measured_once_per_task():
-    grid = plan.build(plan.validate(changed(ablations=ABLATED)))
+    grid = plan.build(validate(changed(ablations=ABLATED)))
     assert len({entry["latency"] for entry in grid.main["runs"]}) == len(TINY["tasks"])
     assert len({entry["latency"] for entry in grid.grids["ablations/size"]["runs"]}) == 2 * len(TINY["tasks"])
 
 
 def test_contaminated_scores_are_noted():
     config = changed(teacher={"model": "minilm_l6"}, student={"from_teacher_layers": [1, 3, 5]}, tasks=["mnli", "stsb"])
-    (note,) = plan.build(plan.validate(config)).main["notes"]
+    (note,) = plan.build(validate(config)).main["notes"]
     assert note.endswith("scores on mnli are contaminated")
 
 
 def test_files_are_written_only_where_something_changed(tmp_path):
     root = tmp_path / "results"
-    plan.write(plan.validate(changed()), root)
+    plan.write(validate(changed()), root)
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*.json")}
-    grid = plan.write(plan.validate(changed(seeds=[1, 2, 3], settings={"pkd": {"all": {"beta": 1.0}}})), root)
+    grid = plan.write(validate(changed(seeds=[1, 2, 3], settings={"pkd": {"all": {"beta": 1.0}}})), root)
     after = {path: path.stat().st_mtime_ns for path in root.rglob("*.json")}
     fresh = {str(path.relative_to(root / "plan")) for path in after if before.get(path) != after[path]}
     assert "data/stsb.json" not in fresh
@@ -196,7 +198,7 @@ def test_files_are_written_only_where_something_changed(tmp_path):
 
 def test_a_spec_that_is_put_back_is_no_newer_than_the_result_made_by_it(tmp_path):
     root = tmp_path / "results"
-    here, there = plan.validate(changed()), plan.validate(changed(threads=2))
+    here, there = validate(changed()), validate(changed(threads=2))
     grid = plan.write(here, root)
     report = root / "students/pkd/stsb/seed-1/metrics.json"
     report.parent.mkdir(parents=True)
@@ -211,7 +213,7 @@ def test_a_spec_that_is_put_back_is_no_newer_than_the_result_made_by_it(tmp_path
 
 def test_reading_a_spec_of_another_stage_is_refused(tmp_path):
     root = tmp_path / "results"
-    plan.write(plan.validate(changed()), root)
+    plan.write(validate(changed()), root)
     path = root / "plan/data/stsb.json"
     assert plan.read_spec(path, "data")["task"] == "stsb"
     with pytest.raises(InputError, match='stage "data"; allowed here is "student"'):
@@ -225,7 +227,7 @@ def test_reading_a_spec_of_another_stage_is_refused(tmp_path):
 def test_planning_imports_no_torch():
     script = (
         "import sys; from pathlib import Path; from adkd.plan import plan; "
-        f"plan.build(plan.validate(plan.load_config([Path({str(FOLDER / 'paper.yaml')!r})]))); "
+        f"plan.build(validate(load_config([Path({str(FOLDER / 'paper.yaml')!r})]))); "
         "assert not {'torch', 'transformers', 'datasets', 'pandas', 'optuna'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

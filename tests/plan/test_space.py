@@ -5,8 +5,8 @@ import pytest
 from adkd.base.errors import ABSENT, InputError
 from adkd.methods import registry
 from adkd.methods.settings import TRAINING
-from adkd.plan import plan
-from adkd.plan.sections import SpaceEntry
+from adkd.plan.checks import validate
+from adkd.plan.config import SpaceEntry
 from adkd.plan.space import VARIANTS, grid_point, grid_size, space_of, text
 from tests.sweeps.conftest import config
 
@@ -57,7 +57,7 @@ NAMES = {
 def test_an_unknown_name_in_a_space_is_refused_with_the_nearest(case):
     space, what, value, nearest = NAMES[case]
     with pytest.raises(InputError) as caught:
-        plan.validate(config(space=space))
+        validate(config(space=space))
     assert (caught.value.what, caught.value.value) == (what, value)
     assert nearest is None or caught.value.nearest == nearest
 
@@ -109,7 +109,7 @@ VALUES = {
 def test_a_wrong_space_is_refused_with_the_value_and_what_is_allowed(case):
     space, what, value, allowed = VALUES[case]
     with pytest.raises(InputError) as caught:
-        plan.validate(config(space={"adkd": space}))
+        validate(config(space={"adkd": space}))
     error = caught.value
     assert (error.what, error.value, error.allowed) == (f"sweeps.space.adkd.{what}", value, allowed)
     assert "\n" not in str(error)
@@ -118,13 +118,13 @@ def test_a_wrong_space_is_refused_with_the_value_and_what_is_allowed(case):
 def test_a_space_without_settings_is_refused():
     nothing = {"training": {key: None for key in ("learning_rate", "epochs", "batch_size")}}
     with pytest.raises(InputError) as caught:
-        plan.validate(config("finetune", space=nothing))
+        validate(config("finetune", space=nothing))
     assert caught.value.what == "the full space of finetune"
 
 
 def test_a_value_that_cannot_teach_this_student_is_refused():
     with pytest.raises(InputError, match="has top_k = 99, which cannot teach this student on stsb: top_k 99"):
-        plan.validate(config("adkd", space={"adkd": {"top_k": {"choices": [8, 99]}}}))
+        validate(config("adkd", space={"adkd": {"top_k": {"choices": [8, 99]}}}))
 
 
 def test_a_space_in_words():
@@ -145,6 +145,6 @@ def test_a_grid_is_walked_through_once_in_a_shuffled_order():
 def test_no_method_gets_more_trials_than_another_has_points():
     given = config("tinybert", variant="grid", trials=16, space={})
     with pytest.raises(InputError, match="at most 12, the size of the grid of tinybert") as caught:
-        plan.validate(given)
+        validate(given)
     assert (caught.value.what, caught.value.value) == ("sweeps.trials", 16)
-    plan.validate(config("tinybert", variant="grid", trials=12, space={}))
+    validate(config("tinybert", variant="grid", trials=12, space={}))

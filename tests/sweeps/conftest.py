@@ -10,10 +10,12 @@ import yaml
 
 from adkd.base.files import read_json, write_json
 from adkd.plan import plan
+from adkd.plan.checks import validate
+from adkd.plan.config import DEFAULT_CONFIG
 from adkd.sweeps.ask import ask
 from adkd.sweeps.trials import values_of
 
-TINY = plan.DEFAULT_CONFIG.parent / "tiny.yaml"
+TINY = DEFAULT_CONFIG.parent / "tiny.yaml"
 
 
 def config(method: str = "vanilla_kd", **sweeps: Any) -> dict[str, Any]:
@@ -32,7 +34,7 @@ class Study:
 
     def __init__(self, root: Path, given: dict[str, Any]):
         self.root = root
-        planned = plan.build(plan.validate(given), root)
+        planned = plan.build(validate(given), root)
         (self.name,) = planned.sweeps
         self.spec = planned.specs[self.name]
         self.definition = self.spec["study"]

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from adkd.analysis.study import read, write
 from adkd.base.errors import InputError
 from adkd.plan import plan
+from adkd.plan.checks import validate
 from adkd.sweeps import journal, worker
 from adkd.sweeps.storage import HEARTBEAT, RETRIES, RETRY_OF, WITHDRAWN, open_slots, opened, reap, recorded, slots
 from tests.sweeps.conftest import config, score
@@ -248,7 +249,9 @@ def test_a_journal_that_is_none_is_named(study):
 def test_the_definition_says_what_the_trials_stand_on():
     """Else trials on other data, or with another teacher, would be taken for those of the same study."""
     before, after = (
-        plan.specs(plan.validate(config() | {"data": config()["data"] | {"held_out": share}}))["sweeps/vanilla_kd/stsb"]
+        plan.build(validate(config() | {"data": config()["data"] | {"held_out": share}})).specs[
+            "sweeps/vanilla_kd/stsb"
+        ]
         for share in (0.1, 0.2)
     )
     assert before["study"] != after["study"]

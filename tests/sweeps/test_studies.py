@@ -13,6 +13,7 @@ from adkd.analysis.study import write
 from adkd.base.errors import InputError, RunError
 from adkd.base.files import read_json, write_json
 from adkd.plan import plan
+from adkd.plan.checks import validate
 from adkd.sweeps.trials import finished
 from tests.sweeps.conftest import config, score
 
@@ -32,8 +33,8 @@ def test_trials_are_scored_on_a_part_of_train_and_never_on_dev(study):
 
 
 def test_where_the_grid_holds_out_a_part_as_well_all_of_it_is_shared():
-    given = plan.validate(config() | {"selection": "held_out"})
-    found = plan.specs(given)
+    given = validate(config() | {"selection": "held_out"})
+    found = plan.build(given).specs
     assert not [result for result in found if "+held_out" in result]
     (trial,) = found["sweeps/vanilla_kd/stsb"]["study"]["trials"].values()
     student = found["students/vanilla_kd/stsb/seed-1"]
@@ -180,7 +181,7 @@ def test_the_best_of_n_is_the_mean_over_all_choices_of_n():
 def test_without_tuned_settings_there_is_no_grid_and_the_plan_says_what_to_do(study, tmp_path):
     root = tmp_path / "results"
     keys = config(trials=2, batch=2) | {"settings_from": "sweeps"}
-    given = plan.validate(keys)
+    given = validate(keys)
     planned = plan.build(given, root)
     assert planned.sweeps == ("sweeps/vanilla_kd/stsb",)
     with pytest.raises(InputError, match=r"sweeps/vanilla_kd/stsb is missing; make it with: snakemake sweep"):
@@ -203,14 +204,14 @@ def test_without_tuned_settings_there_is_no_grid_and_the_plan_says_what_to_do(st
         str(root / f"students/vanilla_kd+tuned/stsb/seed-{seed}") for seed in (1, 2)
     }
     assert any("best of 2 trials" in note for note in planned.main["notes"])
-    varied = plan.validate(keys | {"ablations": ABLATION})
+    varied = validate(keys | {"ablations": ABLATION})
     ablation = plan.build(varied, root).grids["ablations/alpha"]
     assert {(entry["method"], entry["result"]) for entry in ablation["runs"] if entry["seed"] == 1} == {
         ("vanilla_kd", str(root / "students/vanilla_kd+tuned/stsb/seed-1")),
         ("vanilla_kd+alpha=0.25", str(root / "students/vanilla_kd+tuned+alpha=0.25/stsb/seed-1")),
     }
     with pytest.raises(InputError, match=r"sweeps/vanilla_kd/stsb is of another study: trials was 2, is now 4"):
-        plan.build(plan.validate(config(trials=4, batch=2) | {"settings_from": "sweeps"}), root).metrics()
+        plan.build(validate(config(trials=4, batch=2) | {"settings_from": "sweeps"}), root).metrics()
     (one.out / "best.yaml").write_text((one.out / "best.yaml").read_text() + "      clip: 2.0\n")
     with pytest.raises(InputError, match=r"best\.yaml is not what its sweep has written"):
         plan.build(given, root)

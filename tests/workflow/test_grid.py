@@ -11,10 +11,11 @@ import pytest
 from adkd.base.files import read_json, write_json
 from adkd.data import metrics as metric_values
 from adkd.data.tasks import task as task_named
-from adkd.plan import plan
+from adkd.plan.checks import validate
+from adkd.plan.config import load_config
 from tests.workflow.conftest import GPUS, TINY, command, snakemake
 
-CONFIG = plan.validate(plan.load_config([TINY]))
+CONFIG = validate(load_config([TINY]))
 STUDENTS = len(CONFIG.methods) * len(CONFIG.tasks) * len(CONFIG.seeds)
 
 

@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 from adkd.plan import plan
+from adkd.plan.checks import validate
+from adkd.plan.config import load_config
 
 REPOSITORY = Path(__file__).parents[2]
 TASKS, METHODS, SEEDS = ("sst2", "stsb"), ("finetune", "vanilla_kd", "pkd", "adkd"), (1, 2)
@@ -184,9 +186,7 @@ def test_a_wrong_config_is_one_line_and_starts_nothing(tree):
 
 
 def test_the_declared_results_are_the_plans(finished):
-    config = plan.validate(
-        plan.load_config([finished.repository / "workflow/config/tiny.yaml", finished.folder / "layer.yaml"])
-    )
+    config = validate(load_config([finished.repository / "workflow/config/tiny.yaml", finished.folder / "layer.yaml"]))
     found = plan.build(config)
     for result in found.specs:
         assert (finished.work / "results/plan" / f"{result}.json").exists()

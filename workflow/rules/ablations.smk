@@ -10,28 +10,28 @@ localrules:
 rule ablation:
     input:
         planned(lambda wildcards: PLAN.metrics(f"ablations/{wildcards.ablation}")),
-        "results/plan/scores.json",
-        "results/plan/tables.json",
-        "results/plan/curve.json",
-        grid="results/plan/ablations/{ablation}.json",
+        at("plan/scores.json"),
+        at("plan/tables.json"),
+        at("plan/curve.json"),
+        grid=at("plan/ablations/{ablation}.json"),
     output:
-        "results/ablations/{ablation}/scores.csv",
-        "results/ablations/{ablation}/tables/main.csv",
+        at("ablations/{ablation}/scores.csv"),
+        at("ablations/{ablation}/tables/main.csv"),
         report(
-            "results/ablations/{ablation}/tables/main.md",
+            at("ablations/{ablation}/tables/main.md"),
             caption="../report/ablation.rst",
             category="Ablations",
         ),
-        "results/ablations/{ablation}/tables/main.txt",
-        "results/ablations/{ablation}/tables/significance.csv",
-        "results/ablations/{ablation}/figures/curve.pdf",
+        at("ablations/{ablation}/tables/main.txt"),
+        at("ablations/{ablation}/tables/significance.csv"),
+        at("ablations/{ablation}/figures/curve.pdf"),
         report(
-            "results/ablations/{ablation}/figures/curve.png",
+            at("ablations/{ablation}/figures/curve.png"),
             caption="../report/ablation.rst",
             category="Ablations",
         ),
     log:
-        "results/logs/ablations/{ablation}.log",
+        at("logs/ablations/{ablation}.log"),
     conda:
         "../../environment.yml"
     shell:
@@ -40,23 +40,23 @@ rule ablation:
 
 rule ablations:
     input:
-        expand("results/{grid}/figures/curve.png", grid=[name for name in PLAN.grids if name.startswith("ablations/")]),
+        expand(at("{grid}/figures/curve.png"), grid=[name for name in PLAN.grids if name.startswith("ablations/")]),
 
 
 rule ablation_fidelity:
     input:
-        planned(lambda wildcards: PLAN.asked("explanation", f"ablations/{wildcards.ablation}")),
-        "results/plan/fidelity.json",
-        "results/ablations/{ablation}/scores.csv",
-        grid="results/plan/ablations/{ablation}.json",
+        planned(lambda wildcards: PLAN.explanations(f"ablations/{wildcards.ablation}")),
+        at("plan/fidelity.json"),
+        at("ablations/{ablation}/scores.csv"),
+        grid=at("plan/ablations/{ablation}.json"),
     output:
-        "results/ablations/{ablation}/fidelity.csv",
-        "results/ablations/{ablation}/tables/fidelity.csv",
-        "results/ablations/{ablation}/tables/fidelity.md",
-        "results/ablations/{ablation}/figures/fidelity.pdf",
-        "results/ablations/{ablation}/figures/fidelity.png",
+        at("ablations/{ablation}/fidelity.csv"),
+        at("ablations/{ablation}/tables/fidelity.csv"),
+        at("ablations/{ablation}/tables/fidelity.md"),
+        at("ablations/{ablation}/figures/fidelity.pdf"),
+        at("ablations/{ablation}/figures/fidelity.png"),
     log:
-        "results/logs/ablations/{ablation}-fidelity.log",
+        at("logs/ablations/{ablation}-fidelity.log"),
     conda:
         "../../environment.yml"
     shell:
@@ -65,17 +65,17 @@ rule ablation_fidelity:
 
 rule ablation_cost:
     input:
-        planned(lambda wildcards: PLAN.asked("latency", f"ablations/{wildcards.ablation}")),
-        "results/plan/cost.json",
-        "results/ablations/{ablation}/scores.csv",
-        grid="results/plan/ablations/{ablation}.json",
+        planned(lambda wildcards: PLAN.latencies(f"ablations/{wildcards.ablation}")),
+        at("plan/cost.json"),
+        at("ablations/{ablation}/scores.csv"),
+        grid=at("plan/ablations/{ablation}.json"),
     output:
-        "results/ablations/{ablation}/tables/cost.csv",
-        "results/ablations/{ablation}/tables/cost.md",
-        "results/ablations/{ablation}/figures/cost.pdf",
-        "results/ablations/{ablation}/figures/cost.png",
+        at("ablations/{ablation}/tables/cost.csv"),
+        at("ablations/{ablation}/tables/cost.md"),
+        at("ablations/{ablation}/figures/cost.pdf"),
+        at("ablations/{ablation}/figures/cost.png"),
     log:
-        "results/logs/ablations/{ablation}-cost.log",
+        at("logs/ablations/{ablation}-cost.log"),
     conda:
         "../../environment.yml"
     shell:

@@ -9,12 +9,12 @@ localrules:
 rule scores:
     input:
         planned(lambda wildcards: PLAN.metrics()),
-        "results/plan/scores.json",
-        grid="results/plan/grid.json",
+        at("plan/scores.json"),
+        grid=at("plan/grid.json"),
     output:
-        "results/scores.csv",
+        at("scores.csv"),
     log:
-        "results/logs/scores.log",
+        at("logs/scores.log"),
     conda:
         "../../environment.yml"
     shell:
@@ -23,28 +23,28 @@ rule scores:
 
 rule tables:
     input:
-        "results/plan/tables.json",
+        at("plan/tables.json"),
         f"{workflow.basedir}/adkd/analysis/tables/published_results.csv",
         rules.scores.output,
-        grid="results/plan/grid.json",
+        grid=at("plan/grid.json"),
     output:
-        "results/tables/main.csv",
-        report("results/tables/main.md", caption="../report/main.rst", category="Scores"),
-        "results/tables/main.tex",
-        "results/tables/main.txt",
-        "results/tables/average.csv",
-        "results/tables/significance.csv",
+        at("tables/main.csv"),
+        report(at("tables/main.md"), caption="../report/main.rst", category="Scores"),
+        at("tables/main.tex"),
+        at("tables/main.txt"),
+        at("tables/average.csv"),
+        at("tables/significance.csv"),
         report(
-            "results/tables/significance.md",
+            at("tables/significance.md"),
             caption="../report/significance.rst",
             category="Significance",
         ),
-        "results/tables/published.csv",
-        report("results/tables/published.md", caption="../report/published.rst", category="Published"),
-        "results/tables/published.tex",
-        "results/tables/published.txt",
+        at("tables/published.csv"),
+        report(at("tables/published.md"), caption="../report/published.rst", category="Published"),
+        at("tables/published.tex"),
+        at("tables/published.txt"),
     log:
-        "results/logs/tables.log",
+        at("logs/tables.log"),
     conda:
         "../../environment.yml"
     shell:
@@ -53,21 +53,21 @@ rule tables:
 
 rule figures:
     input:
-        "results/plan/figures.json",
+        at("plan/figures.json"),
         rules.scores.output,
         rules.tables.output,
-        grid="results/plan/grid.json",
+        grid=at("plan/grid.json"),
     output:
-        "results/figures/scores.pdf",
-        "results/figures/differences.pdf",
-        report("results/figures/scores.png", caption="../report/scores.rst", category="Scores"),
+        at("figures/scores.pdf"),
+        at("figures/differences.pdf"),
+        report(at("figures/scores.png"), caption="../report/scores.rst", category="Scores"),
         report(
-            "results/figures/differences.png",
+            at("figures/differences.png"),
             caption="../report/differences.rst",
             category="Significance",
         ),
     log:
-        "results/logs/figures.log",
+        at("logs/figures.log"),
     conda:
         "../../environment.yml"
     shell:

@@ -9,6 +9,7 @@ sys.path.insert(0, str(workflow.basedir))
 from adkd.base import devices  # noqa: E402
 from adkd.base.errors import InputError  # noqa: E402
 from adkd.plan import plan  # noqa: E402
+from adkd.plan.checks import validate  # noqa: E402
 
 # Their `adkd` is the one beside the Python that runs Snakemake, also when its environment is not activated.
 os.environ.update(
@@ -17,10 +18,18 @@ os.environ.update(
 )
 
 try:
-    CONFIG = plan.validate(config)
-    PLAN = plan.write(CONFIG) if workflow.is_main_process else plan.build(CONFIG)
+    CONFIG = validate(config)
+    PLAN = plan.build(CONFIG)
+    if workflow.is_main_process:
+        PLAN.write()
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+
+def at(name):
+    """The path of a file of the results: $ADKD_RESULTS, or results/, is their root."""
+    return str(PLAN.results.root / name)
+
 
 # Without --resources gpu=N nothing would limit how many jobs share the GPUs of this machine.
 os.environ[devices.JOBS_PER_GPU] = str(CONFIG.jobs_per_gpu)

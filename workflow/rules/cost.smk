@@ -7,11 +7,11 @@ localrules:
 rule latency:
     input:
         upstream("latency/{model}"),
-        spec="results/plan/latency/{model}.json",
+        spec=at("plan/latency/{model}.json"),
     output:
-        "results/latency/{model}/latency.json",
+        at("latency/{model}/latency.json"),
     log:
-        "results/logs/latency/{model}.log",
+        at("logs/latency/{model}.log"),
     conda:
         "../../environment.yml"
     # All cores, so that no other job of this workflow runs beside it.
@@ -26,19 +26,19 @@ rule latency:
 
 rule cost:
     input:
-        planned(lambda wildcards: PLAN.asked("latency")),
-        "results/plan/cost.json",
+        planned(lambda wildcards: PLAN.latencies()),
+        at("plan/cost.json"),
         rules.scores.output,
-        grid="results/plan/grid.json",
+        grid=at("plan/grid.json"),
     output:
-        "results/tables/cost.csv",
-        report("results/tables/cost.md", caption="../report/cost.rst", category="Cost"),
-        "results/tables/cost.tex",
-        "results/tables/cost.txt",
-        "results/figures/cost.pdf",
-        report("results/figures/cost.png", caption="../report/cost.rst", category="Cost"),
+        at("tables/cost.csv"),
+        report(at("tables/cost.md"), caption="../report/cost.rst", category="Cost"),
+        at("tables/cost.tex"),
+        at("tables/cost.txt"),
+        at("figures/cost.pdf"),
+        report(at("figures/cost.png"), caption="../report/cost.rst", category="Cost"),
     log:
-        "results/logs/cost.log",
+        at("logs/cost.log"),
     conda:
         "../../environment.yml"
     shell:

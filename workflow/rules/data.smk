@@ -6,11 +6,11 @@ localrules:
 
 rule data:
     input:
-        spec="results/plan/data/{task}.json",
+        spec=at("plan/data/{task}.json"),
     output:
-        "results/data/{task}/data.json",
+        at("data/{task}/data.json"),
     log:
-        "results/logs/data/{task}.log",
+        at("logs/data/{task}.log"),
     conda:
         "../../environment.yml"
     shell:

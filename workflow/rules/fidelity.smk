@@ -4,14 +4,14 @@ localrules:
     fidelity,
 
 
-rule explanation:
+rule explain:
     input:
         upstream("explanations/{model}"),
-        spec="results/plan/explanations/{model}.json",
+        spec=at("plan/explanations/{model}.json"),
     output:
-        "results/explanations/{model}/explanation.json",
+        at("explanations/{model}/explanation.json"),
     log:
-        "results/logs/explanations/{model}.log",
+        at("logs/explanations/{model}.log"),
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
@@ -25,21 +25,21 @@ rule explanation:
 
 rule fidelity:
     input:
-        planned(lambda wildcards: PLAN.asked("explanation")),
-        "results/plan/fidelity.json",
+        planned(lambda wildcards: PLAN.explanations()),
+        at("plan/fidelity.json"),
         rules.scores.output,
-        grid="results/plan/grid.json",
+        grid=at("plan/grid.json"),
     output:
-        "results/fidelity.csv",
-        "results/tables/fidelity.csv",
-        "results/tables/fidelity_tests.csv",
-        report("results/tables/fidelity.md", caption="../report/fidelity.rst", category="Fidelity"),
-        "results/tables/fidelity.tex",
-        "results/tables/fidelity.txt",
-        "results/figures/fidelity.pdf",
-        report("results/figures/fidelity.png", caption="../report/fidelity.rst", category="Fidelity"),
+        at("fidelity.csv"),
+        at("tables/fidelity.csv"),
+        at("tables/fidelity_tests.csv"),
+        report(at("tables/fidelity.md"), caption="../report/fidelity.rst", category="Fidelity"),
+        at("tables/fidelity.tex"),
+        at("tables/fidelity.txt"),
+        at("figures/fidelity.pdf"),
+        report(at("figures/fidelity.png"), caption="../report/fidelity.rst", category="Fidelity"),
     log:
-        "results/logs/fidelity.log",
+        at("logs/fidelity.log"),
     conda:
         "../../environment.yml"
     shell:

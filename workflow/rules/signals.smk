@@ -3,11 +3,11 @@
 rule signals:
     input:
         upstream("signals/{task}/seed-{seed}/{signal}"),
-        spec="results/plan/signals/{task}/seed-{seed}/{signal}.json",
+        spec=at("plan/signals/{task}/seed-{seed}/{signal}.json"),
     output:
-        "results/signals/{task}/seed-{seed}/{signal}/signals.json",
+        at("signals/{task}/seed-{seed}/{signal}/signals.json"),
     log:
-        "results/logs/signals/{task}/seed-{seed}/{signal}.log",
+        at("logs/signals/{task}/seed-{seed}/{signal}.log"),
     conda:
         "../../environment.yml"
     threads: CONFIG.threads

@@ -3,11 +3,11 @@
 rule student:
     input:
         upstream("students/{method}/{task}/seed-{seed}"),
-        spec="results/plan/students/{method}/{task}/seed-{seed}.json",
+        spec=at("plan/students/{method}/{task}/seed-{seed}.json"),
     output:
-        "results/students/{method}/{task}/seed-{seed}/metrics.json",
+        at("students/{method}/{task}/seed-{seed}/metrics.json"),
     log:
-        "results/logs/students/{method}/{task}/seed-{seed}.log",
+        at("logs/students/{method}/{task}/seed-{seed}.log"),
     conda:
         "../../environment.yml"
     threads: CONFIG.threads

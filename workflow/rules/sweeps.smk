@@ -2,7 +2,7 @@
 # Out: results/sweeps/METHOD/TASK/: trials, the best settings, which of them mattered; a table of what tuning bought
 localrules:
     round,
-    best,
+    study,
     sweep,
     untuned,
     tuning,
@@ -12,15 +12,15 @@ localrules:
 rule round:
     input:
         upstream("sweeps/{method}/{task}/round-{round}"),
-        spec="results/plan/sweeps/{method}/{task}/round-{round}.json",
+        spec=at("plan/sweeps/{method}/{task}/round-{round}.json"),
     output:
         expand(
-            "results/plan/sweeps/{{method}}/{{task}}/round-{{round}}/trial-{trial}/seed-{seed}.json",
+            at("plan/sweeps/{{method}}/{{task}}/round-{{round}}/trial-{trial}/seed-{seed}.json"),
             trial=range(CONFIG.sweeps.batch),
             seed=CONFIG.sweeps.seeds,
         ),
     log:
-        "results/logs/sweeps/{method}/{task}/round-{round}.log",
+        at("logs/sweeps/{method}/{task}/round-{round}.log"),
     conda:
         "../../environment.yml"
     shell:
@@ -30,12 +30,12 @@ rule round:
 rule trial:
     input:
         planned(lambda wildcards: PLAN.shared("sweeps/{method}/{task}".format(**wildcards))),
-        spec="results/plan/sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}.json",
+        spec=at("plan/sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}.json"),
     output:
         # A result of the same spec is kept: a round whose points are the same again costs nothing.
-        update("results/sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}/trial.json"),
+        update(at("sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}/trial.json")),
     log:
-        "results/logs/sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}.log",
+        at("logs/sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}.log"),
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
@@ -51,11 +51,11 @@ rule trial:
 rule worker:
     input:
         upstream("sweeps/{method}/{task}/worker-{worker}"),
-        spec="results/plan/sweeps/{method}/{task}/worker-{worker}.json",
+        spec=at("plan/sweeps/{method}/{task}/worker-{worker}.json"),
     output:
-        "results/sweeps/{method}/{task}/worker-{worker}/worker.json",
+        at("sweeps/{method}/{task}/worker-{worker}/worker.json"),
     log:
-        "results/logs/sweeps/{method}/{task}/worker-{worker}.log",
+        at("logs/sweeps/{method}/{task}/worker-{worker}.log"),
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
@@ -67,48 +67,48 @@ rule worker:
         "adkd worker {input.spec} > {log} 2>&1"
 
 
-rule best:
+rule study:
     input:
         upstream("sweeps/{method}/{task}"),
-        spec="results/plan/sweeps/{method}/{task}.json",
+        spec=at("plan/sweeps/{method}/{task}.json"),
     output:
-        "results/sweeps/{method}/{task}/best.yaml",
-        "results/sweeps/{method}/{task}/trials.csv",
-        "results/sweeps/{method}/{task}/importance.csv",
-        "results/sweeps/{method}/{task}/sweep.json",
+        at("sweeps/{method}/{task}/best.yaml"),
+        at("sweeps/{method}/{task}/trials.csv"),
+        at("sweeps/{method}/{task}/importance.csv"),
+        at("sweeps/{method}/{task}/sweep.json"),
         expand(
-            "results/sweeps/{{method}}/{{task}}/figures/{name}.{kind}",
+            at("sweeps/{{method}}/{{task}}/figures/{name}.{kind}"),
             name=["history", "importance", "slices", "expected"],
             kind=["pdf", "png"],
         ),
     log:
-        "results/logs/sweeps/{method}/{task}/best.log",
+        at("logs/sweeps/{method}/{task}/study.log"),
     conda:
         "../../environment.yml"
     shell:
-        "adkd best {input.spec} > {log} 2>&1"
+        "adkd study {input.spec} > {log} 2>&1"
 
 
 rule sweep:
     input:
-        expand("results/{study}/best.yaml", study=PLAN.sweeps),
+        expand(at("{study}/best.yaml"), study=PLAN.sweeps),
 
 
 # The grid without what sweeps found, of a config with `settings_from: sweeps`.
 rule untuned:
     input:
         planned(lambda wildcards: PLAN.metrics("untuned")),
-        "results/plan/scores.json",
-        "results/plan/tables.json",
-        grid="results/plan/untuned.json",
+        at("plan/scores.json"),
+        at("plan/tables.json"),
+        grid=at("plan/untuned.json"),
     output:
-        "results/untuned/scores.csv",
-        "results/untuned/tables/main.csv",
-        "results/untuned/tables/main.md",
-        "results/untuned/tables/main.txt",
-        "results/untuned/tables/significance.csv",
+        at("untuned/scores.csv"),
+        at("untuned/tables/main.csv"),
+        at("untuned/tables/main.md"),
+        at("untuned/tables/main.txt"),
+        at("untuned/tables/significance.csv"),
     log:
-        "results/logs/untuned.log",
+        at("logs/untuned.log"),
     conda:
         "../../environment.yml"
     shell:
@@ -117,21 +117,21 @@ rule untuned:
 
 rule tuning:
     input:
-        "results/plan/tuning.json",
-        expand("results/{study}/sweep.json", study=PLAN.sweeps),
+        at("plan/tuning.json"),
+        expand(at("{study}/sweep.json"), study=PLAN.sweeps),
         rules.untuned.output,
         rules.scores.output,
         rules.tables.output,
-        grid="results/plan/grid.json",
+        grid=at("plan/grid.json"),
     output:
-        "results/tables/tuning.csv",
-        report("results/tables/tuning.md", caption="../report/tuning.rst", category="Tuning"),
-        "results/tables/tuning.tex",
-        "results/tables/tuning.txt",
-        "results/figures/tuning.pdf",
-        report("results/figures/tuning.png", caption="../report/tuning.rst", category="Tuning"),
+        at("tables/tuning.csv"),
+        report(at("tables/tuning.md"), caption="../report/tuning.rst", category="Tuning"),
+        at("tables/tuning.tex"),
+        at("tables/tuning.txt"),
+        at("figures/tuning.pdf"),
+        report(at("figures/tuning.png"), caption="../report/tuning.rst", category="Tuning"),
     log:
-        "results/logs/tuning.log",
+        at("logs/tuning.log"),
     conda:
         "../../environment.yml"
     shell:

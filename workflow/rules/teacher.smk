@@ -3,11 +3,11 @@
 rule teacher:
     input:
         upstream("teachers/{task}/seed-{seed}"),
-        spec="results/plan/teachers/{task}/seed-{seed}.json",
+        spec=at("plan/teachers/{task}/seed-{seed}.json"),
     output:
-        "results/teachers/{task}/seed-{seed}/metrics.json",
+        at("teachers/{task}/seed-{seed}/metrics.json"),
     log:
-        "results/logs/teachers/{task}/seed-{seed}.log",
+        at("logs/teachers/{task}/seed-{seed}.log"),
     conda:
         "../../environment.yml"
     threads: CONFIG.threads

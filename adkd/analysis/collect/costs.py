@@ -1,16 +1,12 @@
 """What every method of a grid costs: its training runs, and the speed of models of its architecture."""
 
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 
 from adkd.analysis.collect.scores import COSTS
-from adkd.analysis.grid import TEACHER, Grid, Run, seed_scores, spec_of
+from adkd.analysis.grid import TEACHER, Grid, seed_scores
 from adkd.analysis.stats import over_seeds
-from adkd.base.errors import missing
-from adkd.base.files import read_json
-from adkd.base.stale import refuse_stale
+from adkd.plan.reports import Latency
+from adkd.plan.specs import LatencySpec
 
 COLUMNS = ["method", "task", "metric", "mean", "sd", "n", *COSTS, "latency_1", "latency_32", "measured"]
 
@@ -35,38 +31,27 @@ def costs(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
             per_run = of_method.drop_duplicates("seed")[list(COSTS)].mean()
             mean, sd, n = over_seeds.mean_and_sd(values.to_numpy())
             latency, model = measured[method, task]
-            medians = (latency["1"]["median"], latency["32"]["median"])
+            medians = (latency["1"].median, latency["32"].median)
             rows.append((method, task, column.metric, mean, sd, n, *per_run, *medians, model))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def latencies(grid: Grid) -> dict[tuple[str, str], tuple[dict[str, Any], str]]:
+def latencies(grid: Grid) -> dict[tuple[str, str], tuple[dict[str, Latency], str]]:
     """(method, task) -> the latencies of a model of its architecture, and which model was timed.
 
     Raises:
         InputError: a latency is missing, or was measured with another spec than the plan's.
     """
-    measured: dict[Path, dict[str, Any]] = {}
-    for run in grid.runs:
-        if run.latency not in measured:
-            measured[run.latency] = _read(grid, run)
-    root = grid.plan.parent / "latency"
+    results = grid.results
+    names = dict.fromkeys(run.latency for run in grid.runs)
+    measured = {name: results.report(results.spec(name, LatencySpec)) for name in names}
     return {
-        (run.method, run.task): (measured[run.latency], run.latency.relative_to(root).as_posix()) for run in grid.runs
+        (run.method, run.task): (measured[run.latency].latency, measured[run.latency].spec.inputs.model)
+        for run in grid.runs
     }
-
-
-def _read(grid: Grid, run: Run) -> dict[str, Any]:
-    path, spec = run.latency / "latency.json", spec_of(grid.plan, run.latency)
-    command = f"adkd latency {spec}"
-    if not path.is_file():
-        raise missing(path, command)
-    report = read_json(path)
-    refuse_stale(path, report.get("spec"), read_json(spec), command)
-    return report["latency"]
 
 
 def machines(grid: Grid) -> list[str]:
     """The machines that the runs were trained on, in words, each once."""
-    reports = (read_json(run.result / "metrics.json") for run in grid.runs)
-    return sorted({f"{r['device']}, {r['spec']['threads']} thread(s), torch {r['versions']['torch']}" for r in reports})
+    reports = map(grid.report, grid.runs)
+    return sorted({f"{r.device}, {r.spec.threads} thread(s), torch {r.versions['torch']}" for r in reports})

@@ -4,20 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import spearmanr
 
-from adkd.analysis.grid import Grid, Run, spec_of
+from adkd.analysis.grid import Grid, Run
 from adkd.analysis.stats.over_seeds import Array
-from adkd.base.errors import InputError
-from adkd.base.files import read_json
-from adkd.base.stale import refuse_stale
+from adkd.plan.reports import ExplainReport
+from adkd.plan.specs import ExplainSpec
 
-REPORT = "explanation.json"
 FAITHFULNESS = ("comprehensiveness", "comprehensiveness_random", "sufficiency", "sufficiency_random")
 """What an explanation says of how faithful it is to its own model."""
 TOP = 5
@@ -53,29 +50,35 @@ class Explanations:
         return means | {"completeness_error": (error, len(self.idx))}
 
 
-def spec_path(grid: Grid, run: Run) -> Path:
-    """The spec of a run's explanation."""
-    return spec_of(grid.plan, run.explanation)
-
-
 def command(grid: Grid, run: Run) -> str:
     """What to type to explain a run."""
-    return f"adkd explain {spec_path(grid, run)}"
+    return f"adkd explain {grid.results.plan_file(str(run.explanation))}"
 
 
-def stored(grid: Grid, run: Run, columns: Sequence[str] | None = None) -> tuple[dict[str, Any], pa.Table]:
-    """The report of a run's explanation, which must be there, and its examples, of which ``columns`` alone may be read.
+def report_file(grid: Grid, run: Run) -> Path:
+    """The report of a run's explanation, whether it is there or not."""
+    return grid.results.report_file(str(run.explanation), "explain")
+
+
+def spec_of(grid: Grid, run: Run) -> ExplainSpec:
+    """The spec of a run's explanation.
 
     Raises:
-        InputError: they were made with another spec than the plan's.
+        InputError: it is missing.
     """
-    planned, report = spec_path(grid, run), run.explanation / REPORT
-    if not planned.is_file():
-        raise InputError(f"{planned} is missing; make it with: adkd plan")
-    about = read_json(report)
-    refuse_stale(report, about.get("spec"), read_json(planned), command(grid, run))
+    return grid.results.spec(str(run.explanation), ExplainSpec)
+
+
+def stored(grid: Grid, run: Run, columns: Sequence[str] | None = None) -> tuple[ExplainReport, pa.Table]:
+    """The report of a run's explanation and its examples, of which ``columns`` alone may be read.
+
+    Raises:
+        InputError: the explanation is missing, or another spec made it.
+    """
+    report = grid.results.report(spec_of(grid, run))
+    file = grid.results.directory(str(run.explanation)) / "examples.parquet"
     # Threads and pandas take longer to start than these small files to read.
-    return about, pq.ParquetFile(run.explanation / "examples.parquet").read(columns=columns, use_threads=False)
+    return report, pq.ParquetFile(file).read(columns=columns, use_threads=False)
 
 
 def read(grid: Grid, run: Run) -> Explanations:
@@ -97,8 +100,8 @@ def read(grid: Grid, run: Run) -> Explanations:
         contributions=maps("contributions"),
         magnitudes=maps("magnitudes"),
         faithfulness={name: np.array(table[name], dtype=float) for name in FAITHFULNESS},
-        completeness_error=about["completeness_error"]["relative"]["median"],
-        data_fingerprint=about["data_fingerprint"],
+        completeness_error=about.completeness_error["relative"]["median"],
+        data_fingerprint=about.data_fingerprint,
     )
 
 

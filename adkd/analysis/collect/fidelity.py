@@ -2,7 +2,6 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,8 @@ from adkd.analysis.collect import explanations
 from adkd.analysis.collect.explanations import Explanations
 from adkd.analysis.grid import TEACHER, Grid, Run, read_grid
 from adkd.base.errors import InputError
-from adkd.base.files import new_file, read_json
+from adkd.base.files import new_file
+from adkd.plan.specs import ExplainSpec
 
 COLUMNS = ["method", "task", "seed", "split", "measure", "value", "rows"]
 
@@ -28,10 +28,10 @@ def collect(grid: Path, out: Path) -> None:
     """
     plan = read_grid(grid)
     runs = _explained(plan)
-    missing = [run for run in runs if not (run.explanation / explanations.REPORT).is_file()]
+    missing = [run for run in runs if not explanations.report_file(plan, run).is_file()]
     if missing:
         raise InputError(
-            f"{missing[0].explanation / explanations.REPORT} is missing ({len(missing)} of {len(runs)} runs are not "
+            f"{explanations.report_file(plan, missing[0])} is missing ({len(missing)} of {len(runs)} runs are not "
             f"explained); make it with: {explanations.command(plan, missing[0])}"
         )
     teachers = {(run.task, run.seed): run for run in runs if run.method == TEACHER}
@@ -42,7 +42,7 @@ def collect(grid: Path, out: Path) -> None:
 
     rows: list[tuple] = []
     for run in runs:
-        split = read_json(explanations.spec_path(plan, run))["split"]
+        split = explanations.spec_of(plan, run).split
         if run.method == TEACHER:
             found = of_teacher(run).own
         else:
@@ -59,7 +59,7 @@ def read(grid: Grid, path: Path) -> pd.DataFrame:
     Raises:
         InputError: it is missing, or lacks an explained run of the plan.
     """
-    again = f"adkd fidelity {grid.path}"
+    again = f"adkd fidelity {grid.file}"
     if not path.is_file():
         raise InputError(f"{path} is missing; make it with: {again}")
     table = pd.read_csv(path, dtype={"seed": str})
@@ -74,16 +74,16 @@ def read(grid: Grid, path: Path) -> pd.DataFrame:
     return table
 
 
-def specs(plan: Grid) -> list[dict[str, Any]]:
+def specs(plan: Grid) -> list[ExplainSpec]:
     """The specs of all planned explanations."""
-    return [read_json(explanations.spec_path(plan, run)) for run in _explained(plan)]
+    return [explanations.spec_of(plan, run) for run in _explained(plan)]
 
 
 def _explained(plan: Grid) -> list[Run]:
     """The runs whose explanations are planned, teachers first."""
     runs = [run for run in plan.runs if run.explanation]
     if not runs:
-        raise InputError(f"{plan.path} has no explanations: without a teacher there are no reasons to take over")
+        raise InputError(f"{plan.file} has no explanations: without a teacher there are no reasons to take over")
     return runs
 
 

@@ -1,16 +1,14 @@
 """Gathers the metrics of every run into one table, the waist between running and analysing."""
 
-import math
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from adkd.analysis.grid import TEACHER, Grid, Run, read_grid
-from adkd.base.errors import InputError
-from adkd.base.files import new_file, read_json
-from adkd.base.stale import refuse_stale
+from adkd.base.errors import InputError, missing
+from adkd.base.files import new_file
 from adkd.data.tasks import task
+from adkd.plan.specs import StudentSpec, TeacherSpec
 
 COSTS = ("seconds", "peak_memory_bytes", "flops", "parameters")
 """What a run's training took: wall time, peak memory of its process (or GPU), counted operations, size of its model."""
@@ -26,12 +24,10 @@ def collect(grid: Path, out: Path) -> None:
         InputError: a run has no metrics, was told something else than the plan says, or lacks a score.
     """
     plan = read_grid(grid)
-    missing = [run for run in plan.runs if not (run.result / "metrics.json").is_file()]
-    if missing:
-        raise InputError(
-            f"{missing[0].result / 'metrics.json'} is missing ({len(missing)} of {len(plan.runs)} runs have no "
-            f"metrics); make it with: {missing[0].command}"
-        )
+    files = {run: plan.results.report_file(run.result, plan.stage(run)) for run in plan.runs}
+    if absent := [(run, file) for run, file in files.items() if not file.is_file()]:
+        run, file = absent[0]
+        raise missing(f"{file} ({len(absent)} of {len(files)} runs have no report)", plan.command(run))
     rows = [row for run in plan.runs for row in _rows(plan, run)]
     table = pd.DataFrame(rows, columns=["method", "task", "seed", "split", "metric", "value", *COSTS])
     _check_same_splits(plan, table)
@@ -41,48 +37,35 @@ def collect(grid: Path, out: Path) -> None:
 
 def _rows(plan: Grid, run: Run) -> list[tuple]:
     """The scores of one run on the plan's splits, in the order of the task table; what the run cost beside each."""
-    path = run.result / "metrics.json"
-    metrics = read_json(path)
-    _check_spec(run, metrics.get("spec"))
-    costs = [_cost(run, metrics, name) for name in COSTS]
+    report = plan.report(run)
+    _check_run(plan, run, report.spec)
+    costs = [getattr(report, name) for name in COSTS]
+    remedy = f"rebuild it with: {plan.command(run)}"
     rows = []
     for role in plan.roles:
         for split in plan.splits(run.task, role):
-            scores = metrics["scores"].get(split)
+            scores = report.scores.get(split)
             if scores is None:
                 if split in task(run.task).hidden:
                     continue
-                raise InputError(f'{path} has no scores on "{split}"; make it anew with: {run.command}')
+                raise InputError(f'the report of {run.result} has no scores on "{split}"', remedy=remedy)
             for metric in task(run.task).metrics:
                 if metric not in scores:
-                    raise InputError(f'{path} has no "{metric}" on "{split}"; make it anew with: {run.command}')
-                value = scores[metric]
-                if value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
-                    raise InputError(f"{path} says {metric} = {value!r} on {split}; a finite number is needed")
-                rows.append((run.method, run.task, run.seed, split, metric, value, *costs))
+                    raise InputError(f'the report of {run.result} has no "{metric}" on "{split}"', remedy=remedy)
+                rows.append((run.method, run.task, run.seed, split, metric, scores[metric], *costs))
     return rows
 
 
-def _cost(run: Run, metrics: dict[str, Any], name: str) -> float:
-    value = metrics.get(name)
-    if not isinstance(value, int | float):
-        path = run.result / "metrics.json"
-        raise InputError(f"{path} has {value!r} as {name}, expected a number; make it anew with: {run.command}")
-    return value
-
-
-def _check_spec(run: Run, told: Any) -> None:
-    """Refuse results of a run that was told something else than the plan says."""
-    if not run.spec.is_file():
-        raise InputError(f"{run.spec} is missing; make it with: adkd plan")
-    planned = read_json(run.spec)
+def _check_run(plan: Grid, run: Run, spec: TeacherSpec | StudentSpec) -> None:
+    """Refuse a spec of another task or method than the grid's."""
     # A point of an ablation is a run of its method: adkd+beta=0.0.
-    method = {} if run.method == TEACHER else {"method": run.method.partition("+")[0]}
-    expected = {"task": run.task} | method
-    for key, value in expected.items():
-        if planned.get(key) != value:
-            raise InputError(f"{run.spec} says {key} {planned.get(key)!r}, the grid {value!r}; run: adkd plan")
-    refuse_stale(run.result / "metrics.json", told, planned, run.command)
+    expected = (run.task, TEACHER if run.method == TEACHER else run.method.partition("+")[0])
+    planned = (spec.task, spec.method if isinstance(spec, StudentSpec) else TEACHER)
+    if planned != expected:
+        file = plan.results.plan_file(run.result)
+        raise InputError(
+            f"{file} is of {' '.join(planned)}, the grid has {' '.join(expected)}", remedy="run: adkd plan"
+        )
 
 
 def _check_same_splits(plan: Grid, table: pd.DataFrame) -> None:

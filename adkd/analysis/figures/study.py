@@ -14,11 +14,11 @@ from adkd.analysis.figures.style import BLANK, STYLE, name_rows, panels_for, poi
 from adkd.analysis.stats.budget import expected_best
 from adkd.data.tasks import task
 from adkd.plan.space import Entry
-from adkd.plan.specs import Spec
+from adkd.plan.specs import StudyDefinition
 from adkd.sweeps.trials import COMPLETE, Trial
 
 
-def write(definition: Spec, trials: list[Trial], weights: pd.DataFrame, out: Path) -> None:
+def write(definition: StudyDefinition, trials: list[Trial], weights: pd.DataFrame, out: Path) -> None:
     """Draw ``history``, ``importance``, ``slices`` and ``expected`` as PDF, PNG and SVG into ``out``."""
     with plt.rc_context(STYLE):
         save(_history(definition, trials), out, "history")
@@ -27,7 +27,7 @@ def write(definition: Spec, trials: list[Trial], weights: pd.DataFrame, out: Pat
         save(_expected(definition, trials), out, "expected")
 
 
-def _history(definition: Spec, trials: list[Trial]) -> Figure:
+def _history(definition: StudyDefinition, trials: list[Trial]) -> Figure:
     figure, (axes,) = panels_for(1, 8)
     scored = [trial for trial in trials if trial.state == COMPLETE]
     numbers, scores = [trial.number for trial in scored], [100 * trial.score for trial in scored]
@@ -43,7 +43,7 @@ def _history(definition: Spec, trials: list[Trial]) -> Figure:
     return figure
 
 
-def _importance(definition: Spec, weights: pd.DataFrame) -> Figure:
+def _importance(definition: StudyDefinition, weights: pd.DataFrame) -> Figure:
     figure, (axes,) = panels_for(1, 2 + len(weights))
     values = weights["importance"].to_numpy()
     axes.barh(range(len(values)), np.nan_to_num(values), height=0.55, color=BLUE)
@@ -62,11 +62,11 @@ def _importance(definition: Spec, weights: pd.DataFrame) -> Figure:
     return figure
 
 
-def _slices(definition: Spec, trials: list[Trial]) -> Figure:
+def _slices(definition: StudyDefinition, trials: list[Trial]) -> Figure:
     scored = [trial for trial in trials if trial.state == COMPLETE]
     winner = max(scored, key=lambda trial: trial.score)
-    figure, panels = panels_for(len(definition["space"]), 6, share_rows=True)
-    for number, (axes, (key, entry)) in enumerate(zip(panels, definition["space"].items(), strict=True)):
+    figure, panels = panels_for(len(definition.space), 6, share_rows=True)
+    for number, (axes, (key, entry)) in enumerate(zip(panels, definition.space.items(), strict=True)):
         if entry["type"] == "choice":
             _choices(axes, key, entry["choices"])
         for trial in scored:
@@ -107,7 +107,7 @@ def _choices(axes: Axes, key: str, choices: list) -> None:
     axes.set_xlim(-0.5, len(choices) - 0.5)
 
 
-def _expected(definition: Spec, trials: list[Trial]) -> Figure:
+def _expected(definition: StudyDefinition, trials: list[Trial]) -> Figure:
     figure, (axes,) = panels_for(1, 8)
     best = 100 * expected_best([trial.score for trial in trials if trial.state == COMPLETE])
     axes.plot(range(1, len(best) + 1), best, color=BLUE, linewidth=1.4, marker="o", markersize=3)
@@ -118,9 +118,9 @@ def _expected(definition: Spec, trials: list[Trial]) -> Figure:
     return figure
 
 
-def _name(definition: Spec) -> str:
-    return f"{definition['method']} on {task(definition['task']).title}"
+def _name(definition: StudyDefinition) -> str:
+    return f"{definition.method} on {task(definition.task).title}"
 
 
-def _score(definition: Spec) -> str:
-    return f"held-out {points(task(definition['task']).metrics[0])}"
+def _score(definition: StudyDefinition) -> str:
+    return f"held-out {points(task(definition.task).metrics[0])}"

@@ -27,7 +27,7 @@ def write(grid_file: Path, tables: Path, figures: Path) -> None:
     """
     tuning.write(grid_file, tables)
     grid = read_grid(grid_file)
-    scores = {pair: study.report["scores"] for pair, study in studies_of(grid).items()}
+    scores = {pair: list(study.scores) for pair, study in studies_of(grid).items()}
     with plt.rc_context(VERTICAL_AXIS):
         save(draw(grid, scores), figures, "tuning")
 

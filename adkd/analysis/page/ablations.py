@@ -9,7 +9,6 @@ from PIL import Image
 
 from adkd.analysis.grid import Grid
 from adkd.analysis.page.sortable import Row, Sortable, Value, mean_sd
-from adkd.base.files import read_json
 from adkd.data.metrics import metric_title
 
 
@@ -35,8 +34,8 @@ def ablations(grid: Grid, results: Path) -> list[Ablation]:
 def _ablation(grid: Grid, results: Path, path: Path) -> Ablation:
     name = path.parents[1].name
     plan, curve = results / "plan/ablations" / f"{name}.json", path.parents[1] / "figures/curve.png"
-    about = read_json(plan) if plan.is_file() else {}
-    title, labels = about.get("title", name), about.get("labels", {})
+    about = Grid.load(plan) if plan.is_file() else None
+    title, labels = (about.title or name, about.labels) if about else (name, {})
     image, width = "", 0
     if curve.is_file():
         image = f"data:image/png;base64,{base64.b64encode(curve.read_bytes()).decode()}"

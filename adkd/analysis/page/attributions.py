@@ -61,7 +61,7 @@ def _of_task(grid: Grid, one: Task) -> dict[str, Any] | None:
 
 def _read(grid: Grid, run: Run) -> dict[int, Explained]:
     """idx -> one explained example of a run; nothing if it was not explained."""
-    if run.explanation is None or not (run.explanation / explanations.REPORT).is_file():
+    if run.explanation is None or not explanations.report_file(grid, run).is_file():
         return {}
     _, table = explanations.stored(grid, run, COLUMNS)
     return {row["idx"]: row for row in table.to_pylist()}

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from adkd.analysis.grid import Grid, Run
+from adkd.plan.reports import RunReport
 
-Metrics = Mapping[Run, Mapping[str, Any]]
-"""Every run of the plan and its ``metrics.json``."""
+Metrics = Mapping[Run, RunReport]
+"""Every run of the grid and its report."""
 
 
 def curves(grid: Grid, metrics: Metrics) -> dict[str, dict[str, Any]]:
@@ -18,15 +19,15 @@ def curves(grid: Grid, metrics: Metrics) -> dict[str, dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {name: {} for name in grid.tasks}
     for run in grid.runs:
-        history = metrics[run]["history"]
+        history = metrics[run].history
         one = found[run.task].setdefault(run.method, {"steps": [], "seeds": [], "score": [], "terms": {}, "kept": []})
         if len(history) > len(one["steps"]):
-            one["steps"] = [[record["phase"], record["epoch"]] for record in history]
+            one["steps"] = [[record.phase, record.epoch] for record in history]
         one["seeds"].append(run.seed)
-        one["score"].append([_short(record["score"]) for record in history])
-        for name in sorted({name for record in history for name in record["terms"]}):
-            one["terms"].setdefault(name, []).append([_short(record["terms"].get(name)) for record in history])
-        one["kept"].append(max(index for index, record in enumerate(history) if record["kept"]))
+        one["score"].append([_short(record.score) for record in history])
+        for name in sorted({name for record in history for name in record.terms}):
+            one["terms"].setdefault(name, []).append([_short(record.terms.get(name)) for record in history])
+        one["kept"].append(max(index for index, record in enumerate(history) if record.kept))
     return {name: by_method for name, by_method in found.items() if by_method}
 
 

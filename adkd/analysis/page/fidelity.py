@@ -14,6 +14,7 @@ from adkd.analysis.tables.fidelity import HEADER, TESTED, UNDEFINED, notes, star
 from adkd.analysis.tables.table import DASH
 from adkd.data.metrics import metric_title
 from adkd.data.tasks import task
+from adkd.plan.specs import ExplainSpec
 
 MEASURES = {measure: title.removesuffix(" (random)") for measure, title in HEADER.items()}
 MEASURES |= {"completeness_error": "integrals\u2019 error"}
@@ -29,7 +30,7 @@ LEFT, RIGHT, TOP, BOTTOM = 38, 12, 12, 40
 """Room around a scatter plot, pixels."""
 
 
-def reasons(grid: Grid, fidelity: pd.DataFrame, tests: pd.DataFrame, specs: list[dict[str, Any]]) -> Section:
+def reasons(grid: Grid, fidelity: pd.DataFrame, tests: pd.DataFrame, specs: list[ExplainSpec]) -> Section:
     """One table per task, methods as rows.
 
     Args:
@@ -59,7 +60,7 @@ def reasons(grid: Grid, fidelity: pd.DataFrame, tests: pd.DataFrame, specs: list
         caption = f"{task(name).title}: {counts} examples of {splits}, mean ± sd over n seeds"
         header = ["method", "n", *(MEASURES[measure] for measure in measures)]
         footnotes = {"u": UNDEFINED} if any(value.mark for line in lines for value in line.cells) else {}
-        under = notes(grid, task(name), rows, tests, [spec for spec in specs if spec["task"] == name])
+        under = notes(grid, task(name), rows, tests, [spec for spec in specs if spec.task == name])
         tables.append(Sortable(caption, header, lines, footnotes, under))
     return section(tables)
 

@@ -1,6 +1,6 @@
 """``report.html``: all results on one page that needs no network, no server and, for its tables, no JavaScript."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from adkd.analysis.collect.fidelity import specs
-from adkd.analysis.grid import Grid, read_grid, read_scores
+from adkd.analysis.grid import Grid, Run, read_grid, read_scores
 from adkd.analysis.page.ablations import ablations
 from adkd.analysis.page.attributions import attributions
 from adkd.analysis.page.cost import costs
-from adkd.analysis.page.curves import Metrics, curves
+from adkd.analysis.page.curves import curves
 from adkd.analysis.page.fidelity import reasons, scatters
 from adkd.analysis.page.plots import looks
 from adkd.analysis.page.provenance import provenance
@@ -24,16 +24,17 @@ from adkd.analysis.page.tuning import tunings
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.tables.main import selection_note, spans
 from adkd.base.errors import InputError
-from adkd.base.files import new_file, read_json
+from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
-from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
+from adkd.plan.reports import RunReport
 
-RECORDED = (
-    *("spec", "history", "seconds", "started", "finished", "data_fingerprint"),
-    *("device", "platform", "python", "versions", "git_commit"),
-)
-"""What the page needs of every ``metrics.json``."""
+SOURCES = {
+    "hub": "GLUE, from the Hugging Face hub",
+    "directory": "GLUE files in a directory",
+    "embedded": "small real data that come inside Python packages",
+    "generated": "generated sentences, a test of the machinery alone",
+}
 
 
 def write(grid_path: Path, out: Path) -> None:
@@ -47,7 +48,7 @@ def write(grid_path: Path, out: Path) -> None:
     grid, results = read_grid(grid_path), grid_path.parents[1]
     scores = read_scores(grid, results / "scores.csv")
     main, average, significance = (_table(grid, results, name) for name in ("main", "average", "significance"))
-    metrics = _metrics(grid)
+    metrics = {run: grid.report(run) for run in grid.runs}
     fidelity, cost, published = (_optional(results, name) for name in ("fidelity", "cost", "published"))
     tuning = _optional(results, "tuning") if grid.tuned else None
     explained = attributions(grid)
@@ -85,7 +86,7 @@ def write(grid_path: Path, out: Path) -> None:
 def _table(grid: Grid, results: Path, name: str, command: str = "tables") -> pd.DataFrame:
     path = results / "tables" / f"{name}.csv"
     if not path.is_file():
-        raise InputError(f"{path} is missing; make it with: adkd {command} {grid.path}")
+        raise InputError(f"{path} is missing; make it with: adkd {command} {grid.file}")
     return pd.read_csv(path)
 
 
@@ -94,44 +95,27 @@ def _optional(results: Path, name: str) -> pd.DataFrame | None:
     return pd.read_csv(path) if path.is_file() else None
 
 
-def _metrics(grid: Grid) -> Metrics:
-    """``metrics.json`` of every run of the plan.
-
-    Raises:
-        InputError: one is missing, or lacks something that the page shows.
-    """
-    found = {}
-    for run in grid.runs:
-        path = run.result / "metrics.json"
-        if not path.is_file():
-            raise InputError(f"{path} is missing; make it with: {run.command}")
-        found[run] = read_json(path)
-        if lacking := [key for key in RECORDED if key not in found[run]]:
-            raise InputError(f'{path} has no "{lacking[0]}"; make it anew with: {run.command}')
-    return found
-
-
 def _metric(name: str) -> str:
     metric = task(name).metrics[0]
     return metric_title(metric)
 
 
-def _facts(grid: Grid, metrics: Metrics) -> list[tuple[str, str]]:
+def _facts(grid: Grid, metrics: Mapping[Run, RunReport]) -> list[tuple[str, str]]:
     """The config in words."""
-    teacher, student = (metrics[runs[0]]["spec"] for runs in (grid.teachers, grid.students))
-    layers = student["student"].get("from_teacher_layers")
+    teacher, student = (metrics[runs[0]].spec for runs in (grid.teachers, grid.students))
+    layers = student.student.from_teacher_layers
     shared = "one per task, for all seeds" if grid.teacher_is_shared else "one per task and seed"
     return [
-        ("Data", SOURCES[grid.source].title),
+        ("Data", SOURCES.get(grid.source, grid.source)),
         ("Tasks", ", ".join(f"{task(name).title} ({_metric(name)})" for name in grid.tasks)),
         ("Methods", ", ".join(grid.methods)),
         ("Reference", f"{grid.reference}: what the other methods are tested against"),
-        ("Teacher", f"{teacher['model']}, fine-tuned, {shared}"),
+        ("Teacher", f"{teacher.model}, fine-tuned, {shared}"),
         (
             "Student",
             f"layers {', '.join(map(str, layers))} (counted from 0) of the teacher before fine-tuning"
             if layers
-            else str(student["student"]["model"]),
+            else str(student.student.model),
         ),
         ("Seeds", f"{spans(grid.seeds)} (n = {len(grid.seeds)})"),
         ("Selection", selection_note(grid, grid.roles[0])),

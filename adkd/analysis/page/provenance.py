@@ -3,13 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from adkd.analysis.grid import Grid
 from adkd.analysis.page.curves import Metrics
 from adkd.data.tasks import task
+from adkd.plan.specs import StudentSpec
 
 
 @dataclass(frozen=True)
@@ -62,21 +63,19 @@ class Provenance:
 def provenance(grid: Grid, metrics: Metrics) -> Provenance:
     """What ``metrics.json`` of the plan's runs say of their making; paths on the machine are left out."""
     all_runs = list(metrics.values())
-    packages = sorted({name for one in all_runs for name in one["versions"]})
+    packages = sorted({name for one in all_runs for name in one.versions})
     facts = [
-        _fact("commit", [one["git_commit"] or "not from a git checkout" for one in all_runs]),
-        _fact("device", [one["device"] for one in all_runs]),
-        _fact("platform", [one["platform"] for one in all_runs]),
-        _fact("python", [one["python"] for one in all_runs]),
-        *(_fact(name, [one["versions"].get(name, "not recorded") for one in all_runs]) for name in packages),
+        _fact("commit", [one.git_commit or "not from a git checkout" for one in all_runs]),
+        _fact("device", [one.device for one in all_runs]),
+        _fact("platform", [one.platform for one in all_runs]),
+        _fact("python", [one.python for one in all_runs]),
+        *(_fact(name, [one.versions.get(name, "not recorded") for one in all_runs]) for name in packages),
     ]
-    by_task = {
-        name: [one["data_fingerprint"] for run, one in metrics.items() if run.task == name] for name in grid.tasks
-    }
+    by_task = {name: [one.data_fingerprint for run, one in metrics.items() if run.task == name] for name in grid.tasks}
     facts += [_fact(f"data of {task(name).title}", fingerprints) for name, fingerprints in by_task.items()]
-    started, finished = min(one["started"] for one in all_runs), max(one["finished"] for one in all_runs)
+    started, finished = min(one.started for one in all_runs), max(one.finished for one in all_runs)
     times = _utc(started), _utc(finished), duration(finished - started)
-    return Provenance(facts, *times, duration(sum(one["seconds"] for one in all_runs)), _settings(grid, metrics))
+    return Provenance(facts, *times, duration(sum(one.seconds for one in all_runs)), _settings(grid, metrics))
 
 
 def _fact(name: str, values: list[str]) -> Fact:
@@ -98,8 +97,9 @@ def _settings(grid: Grid, metrics: Metrics) -> list[Settings]:
     """Settings of every method, its training included; tasks that share them share a row."""
     found: dict[tuple[str, str], dict[str, None]] = {}
     for run in grid.runs:
-        spec = metrics[run]["spec"]
-        told = {**spec.get("settings", {}), **spec.get("training", {})}
+        spec = metrics[run].spec
+        own = spec.settings if isinstance(spec, StudentSpec) else {}
+        told = own | asdict(spec.training)
         found.setdefault((run.method, _said(told)), {})[run.task] = None
     return [
         Settings(method, "all" if len(tasks) == len(grid.tasks) else ", ".join(tasks), values)

@@ -121,7 +121,7 @@ def forests(grid: Grid, significance: pd.DataFrame) -> list[Forest]:
     over_seeds, over_tasks = (significance[significance["level"] == level] for level in ("seed", "task"))
     panels = []
     for name, title in columns.items():
-        reasons = {method: grid.skipped.get((method, tasks[name]), "not run") for method in grid.compared}
+        reasons = {method: grid.skipped.get(method, {}).get(tasks[name], "not run") for method in grid.compared}
         panels.append(_forest(title, over_seeds[over_seeds["task"] == name], reasons))
     if over_tasks["difference"].notna().any():
         reasons = dict.fromkeys(grid.compared, "not every task")

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from scipy.special import softmax
 
-from adkd.analysis.grid import Column, Run
+from adkd.analysis.grid import Column, Grid, Run
 from adkd.analysis.stats import resampled
 from adkd.analysis.stats.over_seeds import Array
 from adkd.base.errors import InputError
@@ -31,7 +31,7 @@ class Predictions:
     """[E] prediction of the mean of the S probabilities, or the mean value."""
 
 
-def read_predictions(runs: Sequence[Run], column: Column, recorded: pd.Series) -> Predictions:
+def read_predictions(grid: Grid, runs: Sequence[Run], column: Column, recorded: pd.Series) -> Predictions:
     """The predictions of a method's ``runs``, checked against their ``recorded`` scores (by seed).
 
     Raises:
@@ -39,21 +39,21 @@ def read_predictions(runs: Sequence[Run], column: Column, recorded: pd.Series) -
     """
     outputs, idx, labels = [], None, None
     for run in runs:
-        path = run.result / "predictions" / f"{column.split}.parquet"
+        path, remedy = grid.predictions(run, column.split), f"rebuild it with: {grid.command(run)}"
         if not path.is_file():
-            raise InputError(f"{path} is missing; make it anew with: {run.command}")
+            raise InputError(f"{path} is missing", remedy=remedy)
         table = _columns(path)
         logits = np.stack([table[f"logit_{number}"] for number in range(column.task.outputs)], axis=1).astype(float)
         if not np.isfinite(logits).all():
-            raise InputError(f"{path} has predictions that are not finite numbers; make it anew with: {run.command}")
+            raise InputError(f"{path} has predictions that are not finite numbers", remedy=remedy)
         if idx is None:
             idx, labels = table["idx"], table["label"]
             if not column.task.regression:
                 labels = labels.astype(np.int64)
         elif not (np.array_equal(idx, table["idx"]) and np.array_equal(labels, table["label"])):
-            raise InputError(f"{path} holds other examples than {runs[0].result}; make it anew with: {run.command}")
+            raise InputError(f"{path} has other examples than {runs[0].result}", remedy=remedy)
         outputs.append(logits)
-        _check_score(run, column, labels, _predicted(logits, column), recorded.get(run.seed))
+        _check_score(grid, run, column, labels, _predicted(logits, column), recorded.get(run.seed))
     likely = np.stack(outputs) if column.task.regression else softmax(np.stack(outputs), axis=-1)  # [S, E, C]
     return Predictions(
         idx, labels, np.stack([_predicted(o, column) for o in outputs]), _predicted(likely.mean(0), column)
@@ -71,7 +71,7 @@ def _predicted(outputs: Array, column: Column) -> Array:
     return outputs[:, 0] if column.task.regression else outputs.argmax(-1)
 
 
-def _check_score(run: Run, column: Column, labels: Array, predicted: Array, recorded: float | None) -> None:
+def _check_score(grid: Grid, run: Run, column: Column, labels: Array, predicted: Array, recorded: float | None) -> None:
     """Refuse a run whose predictions do not give the score that it recorded."""
     if recorded is None or not np.isfinite(recorded):
         return
@@ -80,5 +80,6 @@ def _check_score(run: Run, column: Column, labels: Array, predicted: Array, reco
     if not abs(score - recorded) < _TOLERANCE:
         raise InputError(
             f"{run.result}: {column.metric} on {column.split} is {score:.5f} by its predictions but "
-            f"{recorded:.5f} by its metrics; make both anew with: {run.command}"
+            f"{recorded:.5f} by its report",
+            remedy=f"rebuild both with: {grid.command(run)}",
         )

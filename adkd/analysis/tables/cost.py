@@ -38,7 +38,7 @@ def _table(plan: Grid, found: pd.DataFrame, column: Column) -> Table:
 
     for method in (TEACHER, *plan.methods):
         if method not in here.index:
-            why = dash(f"{method}: {plan.skipped.get((method, column.task.name), 'not in this plan')}")
+            why = dash(f"{method}: {plan.reason(method, column.task.name)}")
             rows.append([Cell(plan.row(method)), *[why] * 9])
             continue
         one = here.loc[method]

@@ -1,7 +1,6 @@
 """The fidelity table: every method's agreement with its teacher's reasons, mean ± sd over seeds, and its tests."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from adkd.analysis.tables.main import spans, star_note
 from adkd.analysis.tables.table import DASH, Cell, Table, cell
 from adkd.base.seeds import entropy
 from adkd.data.tasks import Task, task
+from adkd.plan.specs import ExplainSpec
 
 COLUMNS = ["method", "task", "measure", "mean", "sd", "n", "split", "rows"]
 TESTED = "rank_correlation"
@@ -106,7 +106,7 @@ def _comparison(differences: Array, name: str) -> dict[str, object]:
     }
 
 
-def fidelity_tables(grid: Grid, table: pd.DataFrame, tests: pd.DataFrame, specs: list[dict[str, Any]]) -> list[Table]:
+def fidelity_tables(grid: Grid, table: pd.DataFrame, tests: pd.DataFrame, specs: list[ExplainSpec]) -> list[Table]:
     """One table per task.
 
     Args:
@@ -116,13 +116,13 @@ def fidelity_tables(grid: Grid, table: pd.DataFrame, tests: pd.DataFrame, specs:
     """
     cells = measured(grid, table)
     return [
-        _table(grid, task(name), here, tests, [spec for spec in specs if spec["task"] == name])
+        _table(grid, task(name), here, tests, [spec for spec in specs if spec.task == name])
         for name in grid.tasks
         if len(here := cells[cells["task"] == name])
     ]
 
 
-def _table(grid: Grid, one: Task, cells: pd.DataFrame, tests: pd.DataFrame, specs: list[dict[str, Any]]) -> Table:
+def _table(grid: Grid, one: Task, cells: pd.DataFrame, tests: pd.DataFrame, specs: list[ExplainSpec]) -> Table:
     stars = starred(tests, one.name)
     footnotes: dict[str, str] = {}
     rows = []
@@ -147,10 +147,10 @@ def _table(grid: Grid, one: Task, cells: pd.DataFrame, tests: pd.DataFrame, spec
     return Table(title, ["method", "n", *HEADER.values()], rows, footnotes, under)
 
 
-def notes(grid: Grid, one: Task, cells: pd.DataFrame, tests: pd.DataFrame, specs: list[dict[str, Any]]) -> list[str]:
+def notes(grid: Grid, one: Task, cells: pd.DataFrame, tests: pd.DataFrame, specs: list[ExplainSpec]) -> list[str]:
     """What a reader has to know: the measures in one line each, the examples, the integrals' error, the test."""
     chance = cells[cells["measure"] == "top_k_overlap_chance"]["mean"].mean()
-    shares = ", ".join(f"{100 * share:g}" for share in specs[0]["bins"])
+    shares = ", ".join(f"{100 * share:g}" for share in specs[0].bins)
     said = [
         "Reasons: what each token contributes to the teacher's answer, by integrated gradients from the zero vector; "
         "special tokens do not count. rank ρ: Spearman correlation between teacher and student over the tokens of an "
@@ -193,17 +193,17 @@ def _faithfulness_note(one: Task, shares: str) -> str:
     )
 
 
-def _example_notes(cells: pd.DataFrame, specs: list[dict[str, Any]]) -> list[str]:
+def _example_notes(cells: pd.DataFrame, specs: list[ExplainSpec]) -> list[str]:
     """The examples, those that were left out, the steps of the integrals and their error."""
     whole, least = (int(of(cells[cells["rows"] > 0]["rows"])) for of in (max, min))
-    examples = f"Examples: {whole} of {specs[0]['split']}, the same for every model."
+    examples = f"Examples: {whole} of {specs[0].split}, the same for every model."
     if least < whole:
         examples += f" A measure leaves out up to {whole - least}: fewer than two tokens, or a map without differences."
     errors = cells[cells["measure"] == "completeness_error"].dropna(subset="mean").set_index("method")["mean"]
     students = errors.drop(TEACHER, errors="ignore")
     said = [f"{errors[TEACHER]:.2g} of the teacher"] if TEACHER in errors else []
     said += [f"{students.min():.2g} to {students.max():.2g} of the students, by method"] if len(students) else []
-    steps = {role: spec["steps"] for spec in specs for role in ("teacher", "student") if role in spec["inputs"]}
+    steps = {role: spec.steps for spec in specs for role in ("teacher", "student") if getattr(spec.inputs, role)}
     points = " and ".join(f"{number} steps for {role}s" for role, number in steps.items())
     return [
         examples,

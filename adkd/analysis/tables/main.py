@@ -85,7 +85,7 @@ def _table(
         row = []
         for column in columns:
             if column.name not in found.index:
-                reason = grid.skipped.get((method, column.task.name), "not in this plan")
+                reason = grid.reason(method, column.task.name)
                 row.append(dash(f"{method}: {reason}"))
             elif np.isnan(found.loc[column.name, "mean"]):
                 row.append(dash("undefined in at least one run"))

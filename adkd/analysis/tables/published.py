@@ -13,7 +13,6 @@ from adkd.analysis.stats import over_seeds
 from adkd.analysis.tables.main import selection_note, spans
 from adkd.analysis.tables.table import DASH, Cell, Table, cell
 from adkd.data.metrics import metric_title
-from adkd.data.sources import SOURCES
 from adkd.data.tasks import TASKS
 
 FILE = Path(__file__).with_name("published_results.csv")
@@ -133,11 +132,11 @@ def _departures(grid: Grid) -> Iterator[str]:
     """What makes the numbers of this plan ones of another experiment."""
     if grid.teacher_model != "bert_base":
         yield f"the teacher is {grid.teacher_model}, not BERT-base"
-    if grid.student.get("model") != "bert_l6_h768":
-        layers = grid.student.get("from_teacher_layers")
-        start = f"layers {layers} of the teacher's checkpoint" if layers else grid.student["model"]
+    if grid.student.model != "bert_l6_h768":
+        layers = grid.student.from_teacher_layers
+        start = f"layers {list(layers)} of the teacher's checkpoint" if layers else grid.student.model
         yield f"students start from {start}, not from a BERT of 6 layers and 768 dimensions"
-    if not SOURCES[grid.source].real:
+    if grid.source == "generated":
         yield "the data are made up"
     yield from (note for note in grid.notes if "(data." in note)
 

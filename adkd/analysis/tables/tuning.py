@@ -6,7 +6,7 @@ from string import ascii_lowercase
 import numpy as np
 import pandas as pd
 
-from adkd.analysis.collect.studies import Study, studies_of
+from adkd.analysis.collect.studies import searched, selection, studies_of
 from adkd.analysis.grid import Column, Grid, read_grid, read_scores, seed_scores
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.tables import table as layout
@@ -14,6 +14,7 @@ from adkd.analysis.tables.main import selection_note
 from adkd.analysis.tables.table import DASH, Cell, Table, cell
 from adkd.base.errors import InputError
 from adkd.data.metrics import metric_title
+from adkd.plan.reports import StudyReport
 from adkd.sweeps.trials import COMPLETE, STATES
 
 COLUMNS = [
@@ -49,7 +50,7 @@ def budgets(
     columns: list[Column],
     before: pd.DataFrame,
     after: pd.DataFrame,
-    studies: dict[tuple[str, str], Study],
+    studies: dict[tuple[str, str], StudyReport],
 ) -> pd.DataFrame:
     """``COLUMNS``, one row per method and task, fractions and seconds; the difference is after minus before, paired by
     seed, with its 95 % t interval."""
@@ -62,12 +63,12 @@ def budgets(
             was, now = (seed_scores(table, method, column) for table in (before, after))
             differences = (now - was).dropna().to_numpy()
             interval = over_seeds.interval_over_seeds(differences)
-            counts = (one.report["counts"][state] for state in STATES)
-            about = (method, column.task.name, column.metric, one.spec["trials"], *counts)
-            cost = (len(one.spec["study"]["trials"]), " ".join(one.searched), one.report["seconds"], one.selection)
+            counts = (one.counts[state] for state in STATES)
+            about = (method, column.task.name, column.metric, one.spec.trials, *counts)
+            cost = (len(one.spec.study.trials), " ".join(searched(one)), one.seconds, selection(one))
             means = (*over_seeds.mean_and_sd(was.to_numpy())[:2], *over_seeds.mean_and_sd(now.to_numpy()))
             difference = (_mean(differences), interval.low, interval.high)
-            rows.append((*about, *cost, one.report["best"]["score"], *means, *difference))
+            rows.append((*about, *cost, one.best.score, *means, *difference))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -81,7 +82,7 @@ def _table(plan: Grid, found: pd.DataFrame, column: Column) -> Table:
     rows = []
     for method in plan.methods:
         if method not in here.index:
-            reason = f"{method}: {plan.skipped.get((method, column.task.name), 'not in this plan')}"
+            reason = f"{method}: {plan.reason(method, column.task.name)}"
             mark = letters.setdefault(reason, ascii_lowercase[len(letters) % 26])
             rows.append([Cell(plan.row(method)), *[Cell(DASH, mark=mark)] * 8])
             continue

@@ -1,15 +1,15 @@
 # In:  all tables of the main grid, whatever explanations there are, and the ablations that were made
 # Out: results/report.html: all of it on one page
 localrules:
-    page,
+    report,
 
 
 PAGE = f"{workflow.basedir}/adkd/analysis/page"
 
 
-rule page:
+rule report:
     input:
-        "results/plan/report.json",
+        at("plan/report.json"),
         [f"{PAGE}/{name}" for name in ("page.html", "style.css", "page.js")],
         rules.scores.output,
         rules.tables.output,
@@ -18,11 +18,11 @@ rule page:
         rules.tuning.output if CONFIG.settings_from == "sweeps" else [],
         # Those that were made; `snakemake ablations` makes them all.
         [path for path in rules.ablations.input if os.path.exists(path)],
-        grid="results/plan/grid.json",
+        grid=at("plan/grid.json"),
     output:
-        "results/report.html",
+        at("report.html"),
     log:
-        "results/logs/page.log",
+        at("logs/report.log"),
     conda:
         "../../environment.yml"
     shell:
