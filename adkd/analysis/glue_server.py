@@ -2,51 +2,34 @@
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from adkd.data.tasks import task
+from adkd.data.records import ServerFile
+from adkd.data.tasks import TASKS
 
 
 @dataclass(frozen=True)
-class File:
-    """One file of a submission, ``NAME.tsv``."""
+class File(ServerFile):
+    """One file of a submission, with its number of rows and its task."""
 
-    name: str
+    rows: int = 0
     task: str | None = None
-    """None where the suite has no such task."""
-    split: str = "test"
-    words: bool = False
-    """The server wants the names of classes; otherwise their numbers, or values from 0 to 5."""
-    constant: str | None = None
-    """What every row says where no model has predicted them; None for a file that cannot go without a model."""
-    why_constant: str = ""
-    diagnostic_rows: int = 0
-    """Number of rows where there is no task to know it from."""
-
-    @property
-    def rows(self) -> int:
-        return task(self.task).rows[self.split] if self.task else self.diagnostic_rows
+    """None for the diagnostic set, which is not a task of the suite."""
 
 
 FILES = (
-    File("CoLA", "cola"),
-    File("SST-2", "sst2"),
-    File("MRPC", "mrpc"),
-    File("STS-B", "stsb"),
-    File("MNLI-m", "mnli", "test_matched", words=True),
-    File("MNLI-mm", "mnli", "test_mismatched", words=True),
-    File("QNLI", "qnli", words=True),
-    File("QQP", "qqp"),
-    File("RTE", "rte", words=True),
-    # Its dev set contradicts its train set by design, so many published submissions hand in the majority class.
-    File("WNLI", "wnli", constant="0", why_constant="not_entailment, the larger class of its train set"),
+    *(
+        File(**asdict(file), rows=task.rows[file.split], task=task.name)
+        for task in TASKS.values()
+        for file in task.server
+    ),
     File(
         "AX",
         words=True,
         constant="entailment",
         why_constant="the suite has no diagnostic task; any constant scores 0 there, outside the average",
-        diagnostic_rows=1104,
+        rows=1104,
     ),
 )
 

@@ -14,13 +14,11 @@ from adkd.analysis.tables.table import Cell, Table, markdown, plain
 from adkd.base.errors import InputError, unknown
 from adkd.base.files import new_file
 from adkd.data.metrics import official
+from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
 
 SEEDS = ("best", "average")
 """Per task the seed with the best dev score, or the mean over all seeds of probabilities (of values for regression)."""
-
-REAL_SOURCES = ("hub", "directory")
-"""Data sources whose test rows are the server's."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +70,18 @@ def _runs(plan: Grid, method: str) -> dict[str, tuple[Run, ...]]:
         raise unknown(f"method of {plan.file}", method, (*plan.methods, TEACHER))
     names = dict.fromkeys(file.task for file in FILES if file.task)
     found = {name: tuple(run for run in plan.runs if (run.method, run.task) == (method, name)) for name in names}
-    needed = {file.task for file in FILES if file.constant is None}
+    needed = dict.fromkeys(file.task for file in FILES if file.task and file.constant is None)
     if missing := [name for name, runs in found.items() if name in needed and not runs]:
         reasons = {name: plan.skipped.get(method, {}).get(name) for name in missing}
         listed = ", ".join(f"{name} (skipped: {why})" if why else name for name, why in reasons.items())
         raise InputError(
-            f"{plan.file} has no run of {method} on {listed}; a submission needs every task of GLUE but wnli "
-            "among the config's `tasks`, as in workflow/config/paper.yaml"
+            f"{plan.file} has no run of {method} on {listed}; a submission needs all of {', '.join(needed)} among the "
+            "config's `tasks`, as in workflow/config/paper.yaml"
         )
-    if plan.source not in REAL_SOURCES:
-        raise InputError(
-            f'{plan.file} has data of source "{plan.source}"; the server scores GLUE\'s own test rows alone '
-            f"(allowed: {', '.join(REAL_SOURCES)})"
-        )
+    if not SOURCES[plan.source].official:
+        official = [source.name for source in SOURCES.values() if source.official]
+        where = f"{plan.path}: data.source"
+        raise InputError(where, value=plan.source, allowed=f"{' or '.join(official)}: only these have GLUE's test rows")
     return {name: runs for name, runs in found.items() if runs}
 
 
@@ -153,7 +150,7 @@ def _answers(plan: Grid, file: File, choice: Choice) -> list[str]:
         )
     predicted = stored.averaged[np.argsort(stored.idx)]
     if column.task.regression:
-        return [f"{value:.3f}" for value in np.clip(predicted, 0, 5)]
+        return [f"{value:.3f}" for value in np.clip(predicted, *column.task.scale)]
     return [column.task.labels[number] for number in predicted] if file.words else [str(number) for number in predicted]
 
 
@@ -168,7 +165,7 @@ def _table(plan: Grid, method: str, seeds: str, choices: dict[str, Choice]) -> T
         else:
             source, metric, score = choice.source, task(file.task).metrics[0], f"{100 * choice.score:.1f}"
         rows.append([Cell(text) for text in (f"{file.name}.tsv", str(file.rows), source, metric, score)])
-    notes.append(f"Dev scores are in points (×100), those of MNLI the mean over both dev sets ({plan.roles[0]}).")
+    notes.append(f"Dev scores are in points (×100), for a task with two dev sets their mean ({plan.roles[0]}).")
     if seeds == "best" and any("best of" in choice.source for choice in choices.values()):
         notes.append(
             "The best of several seeds was chosen by the dev score shown, which is an optimistic one for that reason."

@@ -53,8 +53,12 @@ def validated(annotation: Any, value: Any, what: str = "") -> Any:
         InputError: the first thing that the type does not allow, unknown keys before anything else.
     """
     try:
-        # By way of JSON: strict there still makes a tuple of a list, and 2 is a fine number for a float.
-        return _adapter(annotation).validate_json(json.dumps(value, default=str))
+        # Through JSON: even in strict mode a list then becomes a tuple, and 2 is accepted for a float.
+        text = json.dumps(value, default=str)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what or 'the config'} cannot be written as JSON: {error}") from None
+    try:
+        return _adapter(annotation).validate_json(text)
     except ValidationError as error:
         raise _refusal(error, annotation, what) from None
 

@@ -1,4 +1,4 @@
-"""Prepared splits as batches of examples of like length, padded to the longest of them and no further."""
+"""Prepared splits as batches of examples of similar length, padded to the longest of each batch."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from adkd.base.errors import unknown
-from adkd.base.files import read_json
-from adkd.data.records import DataReport
+from adkd.data.prepared import read_split
+from adkd.data.spec import DataReport
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples of like length, padded to the longest of them."""
+    """Examples of similar length, padded to the longest of them."""
 
     input_ids: Tensor
     """[B, L] int64"""
@@ -27,7 +27,7 @@ class Batch:
     labels: Tensor
     """[B] int64 class numbers, or float32 for regression."""
     rows: Tensor
-    """[B] int64: which rows of the split these are."""
+    """[B] int64: row numbers in the split."""
 
     def to(self, device: torch.device) -> Self:
         """The same batch on another device."""
@@ -36,10 +36,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Examples:
-    """One split. Its token numbers lie one example after the other in flat arrays."""
+    """One split. The tokens of all examples are stored one after the other in flat arrays."""
 
     lengths: Tensor
-    """[n] int64: tokens of every example."""
+    """[n] int64: number of tokens of every example."""
     labels: Tensor
     """[n] int64 class numbers, or float32 for regression; -1 where they are hidden."""
     idx: Tensor
@@ -51,32 +51,49 @@ class Examples:
     _types: np.ndarray
     """[sum of lengths] int8"""
     _starts: np.ndarray
-    """[n] int64: where every example begins in the flat arrays."""
+    """[n] int64: index of the first token of every example in the flat arrays."""
     _pad: int
 
     @classmethod
     def load(cls, directory: Path, split: str) -> Self:
-        """One split of what ``prepare`` wrote to ``directory``.
+        """One split of the data in ``directory``, written by ``prepare``.
 
         Raises:
             InputError: there is no such split.
         """
-        about = read_json(directory / "data.json")
-        if split not in about["rows"]:
-            raise unknown(f"split of {directory}", split, about["rows"])
+        about = DataReport.read(directory / "data.json", "snakemake")
+        if split not in about.rows:
+            raise unknown(f"split of {directory}", split, about.rows)
+        return cls.of(
+            read_split(directory, split),
+            regression=not about.label_names,
+            labelled=about.labelled[split],
+            pad=about.pad_token_id,
+        )
+
+    @classmethod
+    def of(cls, table: pa.Table, *, regression: bool, labelled: bool, pad: int) -> Self:
+        """The examples of a table that ``prepare.tokenise`` made.
+
+        Args:
+            table: one row per example.
+            regression: whether labels are values; otherwise class numbers.
+            labelled: whether the labels are real.
+            pad: the token number of padding.
+        """
         names = ("input_ids", "token_type_ids", "label", "idx")
-        ids, types, labels, idx = (column.combine_chunks() for column in _table(directory / split).select(names))
+        ids, types, labels, idx = (column.combine_chunks() for column in table.select(names))
         offsets = np.from_dlpack(ids.offsets).astype(np.int64)
-        label = torch.float32 if not about["label_names"] else torch.int64
+        label = torch.float32 if regression else torch.int64
         return cls(
             lengths=torch.from_numpy(np.diff(offsets)),
             labels=torch.tensor(np.from_dlpack(labels), dtype=label),
             idx=torch.tensor(np.from_dlpack(idx), dtype=torch.int64),
-            labelled=about["labelled"][split],
+            labelled=labelled,
             _ids=np.from_dlpack(ids.flatten()),
             _types=np.from_dlpack(types.flatten()),
             _starts=offsets[:-1] - offsets[0],
-            _pad=about["pad_token_id"],
+            _pad=pad,
         )
 
     def __len__(self) -> int:
@@ -87,7 +104,7 @@ class Examples:
         lengths = self.lengths[rows].numpy()
         within = np.arange(lengths.max())
         mask = within < lengths[:, None]  # [B, L]
-        # Past an example's end the position is some other example's, or none: held inside the array, and masked.
+        # Positions after the end of an example belong to another one or to none: limited to the array, and masked.
         where = np.minimum(self._starts[rows.numpy()][:, None] + within, len(self._ids) - 1)
         return Batch(
             input_ids=torch.from_numpy(np.where(mask, self._ids[where], self._pad).astype(np.int64)),
@@ -98,27 +115,21 @@ class Examples:
         )
 
 
-def _table(directory: Path) -> pa.Table:
-    """What ``datasets`` saved, memory-mapped. Importing it, or pandas, takes longer than reading a small task."""
-    files = [directory / entry["filename"] for entry in read_json(directory / "state.json")["_data_files"]]
-    return pa.concat_tables(pa.ipc.open_stream(pa.memory_map(str(file))).read_all() for file in files)
-
-
 def data_fingerprint(directory: Path) -> str:
     """sha256 over everything that a run sees of prepared data."""
     return DataReport.read(directory / "data.json", "snakemake").fingerprint
 
 
 def shuffled(lengths: Tensor, batch_size: int, generator: torch.Generator, chunk: int = 50) -> list[Tensor]:
-    """Batches of one epoch: every row in just one, rows of like length together, in random order.
+    """Batches of one epoch, in random order: every row in exactly one, rows of similar length together.
 
     Rows are shuffled, sorted by length within stretches of ``chunk`` batches, cut into batches, and these shuffled.
 
     Args:
-        lengths: [n] tokens of every row.
-        batch_size: rows of a batch; one batch is smaller if it does not divide n.
-        generator: where all randomness comes from.
-        chunk: batches that are sorted together; 1 leaves the order fully random.
+        lengths: [n] number of tokens of every row.
+        batch_size: rows in a batch; one batch is smaller if it does not divide n.
+        generator: the only source of randomness.
+        chunk: number of batches that are sorted together; 1 keeps the order fully random.
     """
     order = torch.randperm(len(lengths), generator=generator)
     sorted_rows = [rows[lengths[rows].argsort(stable=True)] for rows in order.split(chunk * batch_size)]
@@ -127,5 +138,5 @@ def shuffled(lengths: Tensor, batch_size: int, generator: torch.Generator, chunk
 
 
 def by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
-    """Every row once, the longest first, so that what does not fit into memory fails at once."""
+    """Every row once, the longest first, so that a batch that does not fit into memory fails at once."""
     return list(lengths.argsort(descending=True, stable=True).split(batch_size)) if len(lengths) else []

@@ -1,40 +1,45 @@
-"""The tasks whose data comes in packages: no hub, no account, and test labels that anyone can score against."""
+"""Readers of the tasks that come in packages of the Python package index, one function for each format."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 
-from adkd.data.tasks import Task
+from adkd.data.records import Task
 from adkd.data.tsv import Columns, label
 from adkd.fetch import assets
 
-STSB_FILES = {"train": "sts-train.csv", "validation": "sts-dev.csv", "test": "sts-test.csv"}
+STS_FILES = {"train": "sts-train.csv", "validation": "sts-dev.csv", "test": "sts-test.csv"}
 
 
 def read(task: Task) -> dict[str, Columns]:
-    """Every split of an embedded task."""
-    return READERS[task.name](assets.fetch(task.name), task)
+    """Every split of an embedded task, downloaded if the cache does not have it."""
+    assert task.embedded is not None
+    module, _, name = task.embedded.reader.partition(":")
+    reader = getattr(import_module(module), name)
+    return reader(assets.fetched(task.name, task.embedded.asset), task)
 
 
-def _stsb(directory: Path, task: Task) -> dict[str, Columns]:
-    """Despite their name the files are split at tabs: score and sentences are fields 4 to 6; some rows have more."""
-    found = {}
-    for split, file in STSB_FILES.items():
+def sts_benchmark(directory: Path, task: Task) -> dict[str, Columns]:
+    """The files are called csv, but fields are split at tabs. Fields 4 to 6 are score and sentences; some rows have
+    more fields."""
+    splits = {}
+    for split, file in STS_FILES.items():
         lines = (directory / file).read_text(encoding="utf-8").split("\n")
         rows = [line.split("\t") for line in lines if line]
-        found[split] = {
+        splits[split] = {
             # GLUE's copy of the same rows has no blanks around its sentences.
             "sentence1": [fields[5].strip() for fields in rows],
             "sentence2": [fields[6].strip() for fields in rows],
             "label": [label(fields[4], task, f"{file}, line {n}", named=False) for n, fields in enumerate(rows, 1)],
             "idx": list(range(len(rows))),
         }
-    return found
+    return splits
 
 
-def _movies(directory: Path, task: Task) -> dict[str, Columns]:
-    """Rating above 0 is positive, below 0 negative; exact ties and repeated sentences are left out."""
+def movie_reviews(directory: Path, task: Task) -> dict[str, Columns]:
+    """A rating above 0 is positive, one below 0 negative. Ratings of 0 and repeated sentences are left out."""
     content = (directory / "movieReviewSnippets_GroundTruth.txt").read_bytes().decode("utf-8")
     examples: dict[str, tuple[int, int]] = {}
     for number, line in enumerate(line for line in content.split("\r\n") if line):
@@ -42,46 +47,39 @@ def _movies(directory: Path, task: Task) -> dict[str, Columns]:
         if float(rating) != 0:
             examples.setdefault(text.strip(), (int(float(rating) > 0), number))
     rows = [(text, text, *rest) for text, rest in examples.items()]
-    return _shared_out(rows, ("sentence",), {"test": 1000, "validation": 1000})
+    return _divided(rows, ("sentence",), {"test": 1000, "validation": 1000})
 
 
-def _privacyqa(directory: Path, task: Task) -> dict[str, Columns]:
-    """Split by question: rows of one question never meet across splits."""
+def privacy_questions(directory: Path, task: Task) -> dict[str, Columns]:
+    """Split by question: all rows of a question are in the same split."""
     lines = (directory / "test.jsonl").read_text(encoding="utf-8").split("\n")
     rows = []
     for number, line in enumerate(line for line in lines if line):
         row = json.loads(line)
         key = " ".join(row["question"].lower().split())
         rows.append((key, row["question"], row["context"], ("False", "True").index(row["answer"]), number))
-    return _shared_out(rows, task.text, {"test": 1800, "validation": 1200})
+    return _divided(rows, task.text, {"test": 1800, "validation": 1200})
 
 
-def _shared_out(rows: Iterable[tuple], text: tuple[str, ...], sizes: dict[str, int]) -> dict[str, Columns]:
-    """Share rows (key, texts..., label, idx) out among splits, all rows of a key to the same one.
+def _divided(rows: Iterable[tuple], text: tuple[str, ...], sizes: dict[str, int]) -> dict[str, Columns]:
+    """Rows (key, texts..., label, idx) divided among splits; all rows of a key go to the same split.
 
-    Keys are ordered by their sha256, which is a shuffle that no library version changes. A split takes keys until it
-    has its size; train takes what is left.
+    Keys are ordered by their sha256, a shuffle that does not depend on a library's version. Each split takes keys until
+    it has its size; train takes the rest.
     """
     groups: dict[str, list[tuple]] = {}
     for key, *row in rows:
         groups.setdefault(key, []).append(tuple(row))
     order = sorted(groups, key=lambda key: hashlib.sha256(key.encode()).digest())
-    found = {}
+    splits = {}
     for split, size in sizes.items():
         taken: list[tuple] = []
         while len(taken) < size:
             taken += groups[order.pop(0)]
-        found[split] = taken
-    found["train"] = [row for key in order for row in groups[key]]
+        splits[split] = taken
+    splits["train"] = [row for key in order for row in groups[key]]
     names = (*text, "label", "idx")
     return {
         split: dict(zip(names, map(list, zip(*sorted(taken, key=lambda row: row[-1]), strict=True)), strict=True))
-        for split, taken in found.items()
+        for split, taken in splits.items()
     }
-
-
-READERS: dict[str, Callable[[Path, Task], dict[str, Columns]]] = {
-    "stsb": _stsb,
-    "movies": _movies,
-    "privacyqa": _privacyqa,
-}

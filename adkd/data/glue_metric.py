@@ -1,27 +1,19 @@
-"""GLUE's metrics as ``evaluate`` has them, without its hub: by scikit-learn and scipy, not the suite's own formulas."""
+"""GLUE's metrics for ``evaluate``, without its hub: by scikit-learn and scipy, independent of the suite's formulas."""
+
+from importlib import import_module
 
 import datasets
 import evaluate
 import numpy as np
-from scipy import stats
-from sklearn import metrics
 
+from adkd.data.metrics import METRICS, Metric
 from adkd.data.tasks import task
-
-FORMULAS = {
-    "accuracy": metrics.accuracy_score,
-    "f1": lambda y, p: metrics.f1_score(y, p, zero_division=0.0),
-    "matthews_correlation": metrics.matthews_corrcoef,
-    "spearmanr": lambda y, p: stats.spearmanr(y, p).statistic,
-    "pearsonr": lambda y, p: stats.pearsonr(y, p).statistic,
-}
-"""Name -> function of references and predictions. F1 is that of class 1, as in GLUE."""
 
 
 class GlueMetric(evaluate.Metric):
     """The official metrics of the task whose name is the ``config_name``.
 
-    ``evaluate.load("glue", "mrpc")`` gives the same numbers, and asks the hub for them.
+    ``evaluate.load("glue", "mrpc")`` returns the same numbers, but downloads the metric from the hub.
     """
 
     def _info(self) -> evaluate.MetricInfo:
@@ -34,5 +26,21 @@ class GlueMetric(evaluate.Metric):
         )
 
     def _compute(self, predictions: list, references: list) -> dict[str, float]:
-        given = np.asarray(references), np.asarray(predictions)
-        return {name: float(FORMULAS[name](*given)) for name in self.task.metrics}
+        labels, answers = np.asarray(references), np.asarray(predictions)
+        return {name: library_value(METRICS[name], labels, answers) for name in self.task.metrics}
+
+
+def library_value(metric: Metric, labels: np.ndarray, predictions: np.ndarray) -> float:
+    """A metric by its library's function; 0 for a correlation with a constant.
+
+    Args:
+        metric: a record of ``METRICS``.
+        labels: [n] class numbers or values.
+        predictions: [n], the same.
+    """
+    module, name = metric.library
+    constant = metric.of != "classes" and any(values.min() == values.max() for values in (labels, predictions))
+    if constant:
+        return 0.0
+    value = getattr(import_module(module), name)(labels, predictions)
+    return float(getattr(value, "statistic", value))

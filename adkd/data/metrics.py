@@ -1,10 +1,12 @@
-"""Scores of a task, and the least that a score has to beat.
+"""All metrics, one record each, and the scores of a task.
 
-Metrics of classes are written out, in NumPy: importing scikit-learn takes longer than a small task to train. The tests
-hold them equal to it.
+Metrics of classes are written out in NumPy, because importing scikit-learn takes longer than training a small task.
+``adkd evaluate`` and the tests compare them with it.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,23 +17,32 @@ from adkd.data.tasks import Task
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-TITLES = {"matthews_correlation": "mcc", "accuracy": "acc", "f1": "F1", "spearmanr": "Spearman", "pearsonr": "Pearson"}
 
+@dataclass(frozen=True)
+class Metric:
+    """One metric: its formula, and an independent one from a library."""
 
-def metric_title(name: str) -> str:
-    """What a metric is called in tables and figures."""
-    return TITLES.get(name, name)
+    name: str
+    title: str
+    """Its name in tables and figures."""
+    formula: Callable[..., Array]
+    """Of confusion matrices, or for ``values`` and ``ranks`` of labels and predictions [n] each."""
+    of: Literal["classes", "values", "ranks"]
+    """What it is computed from. Resampled, a metric of classes has weighted counts in its confusion matrix; one of
+    values is a weighted Pearson correlation of the values, one of ranks of their ranks (``stats/resampled.py``)."""
+    library: tuple[str, str]
+    """Module and name of the library's function of labels and predictions."""
 
 
 def scores(task: Task, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """The task's official metrics, as fractions; a correlation with constant predictions is 0.
+    """The task's official metrics, as fractions; a correlation with a constant is 0.
 
     Args:
-        logits: [n, C]; C is 1 for regression.
+        logits: [n, C], where C is 1 for regression.
         labels: [n] class numbers or scores.
 
     Raises:
-        InputError: the labels are hidden ones.
+        InputError: the labels are hidden.
         Diverged: a logit is not a finite number.
     """
     if logits.shape != (len(labels), task.outputs):
@@ -46,16 +57,17 @@ def scores(task: Task, logits: np.ndarray, labels: np.ndarray) -> dict[str, floa
 
 def official(task: Task, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """The task's metrics of predicted classes or values [n], against labels [n]."""
+    metrics = [METRICS[name] for name in task.metrics]
     if task.regression:
         labels, predictions = labels.astype(np.float64), predictions.astype(np.float64)
-        return {name: CORRELATIONS[name](labels, predictions) for name in task.metrics}
+        return {metric.name: float(metric.formula(labels, predictions)) for metric in metrics}
     cells = labels.astype(np.int64) * task.outputs + predictions
     counts = np.bincount(cells, minlength=task.outputs**2).reshape(task.outputs, task.outputs).astype(float)
-    return {name: float(OF_CLASSES[name](counts)) for name in task.metrics}
+    return {metric.name: float(metric.formula(counts)) for metric in metrics}
 
 
 def floor(task: Task, labels: np.ndarray) -> float:
-    """The main metric of the best constant answer: 0 for a correlation, else that of the best single class."""
+    """The main metric of the best constant answer: 0 for regression, else that of the best single class."""
     _refuse_hidden(task, labels)
     if task.regression:
         return 0.0
@@ -64,7 +76,7 @@ def floor(task: Task, labels: np.ndarray) -> float:
 
 
 def accuracy(confusion: Array) -> Array:
-    """``confusion [..., C, C]`` (true class, predicted class) -> share of examples on the diagonal."""
+    """Share of right predictions, [...], from ``confusion [..., C, C]`` (true class, predicted class)."""
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
 
 
@@ -82,30 +94,22 @@ def matthews(confusion: Array) -> Array:
     return _ratio(covariance, np.sqrt(spread))
 
 
-OF_CLASSES: dict[str, Callable[[Array], Array]] = {"accuracy": accuracy, "f1": f1, "matthews_correlation": matthews}
-"""Metrics of predicted classes, as functions of confusion matrices."""
-
-
 def spearman(labels: Array, predictions: Array) -> float:
-    """Correlation of the ranks of two ``[n]``; 0 where one side is constant."""
+    """Correlation of the ranks of labels and predictions [n]; 0 if one side is constant."""
     from scipy.stats import spearmanr  # half a second to import, needed by few tasks
 
     return 0.0 if _constant(labels, predictions) else float(spearmanr(labels, predictions).statistic)
 
 
 def pearson(labels: Array, predictions: Array) -> float:
-    """Correlation of two ``[n]``; 0 where one side is constant."""
+    """Correlation of labels and predictions [n]; 0 if one side is constant."""
     from scipy.stats import pearsonr
 
     return 0.0 if _constant(labels, predictions) else float(pearsonr(labels, predictions).statistic)
 
 
-CORRELATIONS: dict[str, Callable[[Array, Array], float]] = {"spearmanr": spearman, "pearsonr": pearson}
-"""Metrics of predicted values."""
-
-
 def _constant(*sides: Array) -> bool:
-    """Whether a side says nothing, so that a correlation would be 0/0."""
+    """Whether a side is constant, so that a correlation would be 0 / 0."""
     return any(values.min() == values.max() for values in sides)
 
 
@@ -118,6 +122,23 @@ def _refuse_hidden(task: Task, labels: np.ndarray) -> None:
         raise InputError(f"{task.name}: no examples to score")
     if (labels < 0).any():
         raise InputError(
-            f"the test labels of {task.name} are not published: predict that split and hand the predictions in, "
-            "or score a dev split"
+            f"the test labels of {task.name} are not published",
+            remedy="score a dev split, or submit the predictions to the benchmark",
         )
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "acc", accuracy, "classes", ("sklearn.metrics", "accuracy_score")),
+        Metric("f1", "F1", f1, "classes", ("sklearn.metrics", "f1_score")),
+        Metric("matthews_correlation", "mcc", matthews, "classes", ("sklearn.metrics", "matthews_corrcoef")),
+        Metric("spearmanr", "Spearman", spearman, "ranks", ("scipy.stats", "spearmanr")),
+        Metric("pearsonr", "Pearson", pearson, "values", ("scipy.stats", "pearsonr")),
+    )
+}
+
+
+def metric_title(name: str) -> str:
+    """The name of a metric in tables and figures; a name that is not a metric's is returned as it is."""
+    return METRICS[name].title if name in METRICS else name

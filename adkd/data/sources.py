@@ -1,163 +1,208 @@
-"""Where the data of a task comes from. Checking a source imports neither torch nor ``datasets``; loading it does."""
+"""Where the data of a task comes from: one record for each kind of source. Checking one imports no torch."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adkd.base.errors import InputError, unknown
-from adkd.data import embedded, generated, hub_files, parquet, tsv
+from adkd.data import embedded, generated, parquet, tsv
 from adkd.data.tasks import TASKS, Task
 from adkd.data.tsv import Columns
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    import pyarrow as pa
 
-GLUE = tuple(task.name for task in TASKS.values() if task.glue)
-
-OFFERS: dict[str, tuple[str, ...]] = {
-    "hub": GLUE,
-    "directory": GLUE,
-    "embedded": tuple(embedded.READERS),
-    "generated": tuple(TASKS),
-}
-"""Source -> the tasks it has data for."""
-
-SOURCES = tuple(OFFERS)
+Spec = Mapping[str, Any]
+"""``name`` of a source, and its ``path`` (a directory) or ``rows`` (number of examples in train, validation, test)."""
+Exceptions = Mapping[str, int | None]
+"""Split -> its number of rows if that is not the official one (a subset), or None if the split is absent."""
 
 
-def check(source: Mapping[str, Any], task: Task) -> None:
-    """Find out, without reading any data, whether a source can give a task.
+@dataclass(frozen=True)
+class Source:
+    """One kind of source."""
+
+    name: str
+    title: str
+    """Its name in reports."""
+    offers: Callable[[Task], bool]
+    """Whether it has data for a task."""
+    read: Callable[[Spec, Task, list[str], Exceptions], dict[str, Columns]]
+    """At least the listed splits of a task."""
+    option: str | None = None
+    """The key of a config's ``data`` that it needs: ``path`` or ``rows``."""
+    official: bool = False
+    """Whether it is the benchmark's own release, whose test labels are hidden; the others have labels everywhere."""
+    real: bool = True
+    """Whether people wrote the texts."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that it has data for."""
+        return tuple(task.name for task in TASKS.values() if self.offers(task))
+
+
+def named(name: object) -> Source:
+    """The source of that name.
+
+    Raises:
+        InputError: no source has that name.
+    """
+    if name not in SOURCES:
+        raise unknown("data source", name, SOURCES)
+    return SOURCES[str(name)]
+
+
+def check(spec: Spec, task: Task) -> None:
+    """Check that a source has data for a task, without reading any.
 
     Raises:
         InputError: no such source, a task that it does not offer, or a directory without files for the task.
     """
-    name = source.get("name")
-    if name not in OFFERS:
-        raise unknown("data source", name, SOURCES)
-    if task.name not in OFFERS[name]:
-        raise unknown(f'task of the data source "{name}"', task.name, OFFERS[name])
-    if name == "directory":
-        _local_files(source, task)
-    if name == "generated":
+    source = named(spec.get("name"))
+    if not source.offers(task):
+        raise unknown(f'task of the data source "{source.name}"', task.name, source.tasks)
+    if source.option == "path":
+        _local_files(spec, task)
+    if source.option == "rows":
         for role in ("train", "validation", "test"):
-            count = (source.get("rows") or {}).get(role)
+            count = (spec.get("rows") or {}).get(role)
             if not isinstance(count, int) or count < 1:
-                raise InputError(f"generated data: rows.{role} is {count!r}, expected a whole number above 0")
+                raise InputError(f"data.rows.{role}", value=count, allowed="an integer above 0")
 
 
-def labelled(source: Mapping[str, Any], task: Task, split: str) -> bool:
-    """Whether a split comes with labels; the test labels of GLUE do so only in embedded and generated data."""
-    return source["name"] in ("embedded", "generated") or split not in task.hidden
+def labelled(spec: Spec, task: Task, split: str) -> bool:
+    """Whether a split has labels. The official test sets of GLUE do not."""
+    return not SOURCES[spec["name"]].official or split not in task.hidden
 
 
-def load(source: Mapping[str, Any], task: Task, exceptions: Mapping[str, int | None]) -> dict[str, "Dataset"]:
+def load(spec: Spec, task: Task, exceptions: Exceptions) -> dict[str, "pa.Table"]:
     """Every split of a task, checked.
 
-    Args:
-        source: ``name`` of a source, and its ``path`` (directory) or ``rows`` (generated).
-        task: the task.
-        exceptions: split -> number of rows that differs from the official one (a subset), or None (split absent).
-
     Returns:
-        Split -> dataset with the task's text columns, ``label`` (int64, or float32 for regression; -1 where hidden) and
+        Split -> table with the task's text columns, ``label`` (int64, or float32 for regression; -1 where hidden) and
         ``idx`` (int64), in the order of ``task.rows``.
 
     Raises:
-        InputError: the source cannot give the task, a file is not what it should be, or a split has the wrong size.
+        InputError: the source does not have the task, a file is not what it should be, or a split has the wrong size.
     """
-    check(source, task)
+    check(spec, task)
     for split, rows in exceptions.items():
         if split not in task.rows:
-            raise unknown(f"split of {task.name} in expected_rows", split, task.rows)
+            raise unknown(f"split of {task.name} in data.expected_rows", split, task.rows)
         if rows is not None and rows < 1:
-            raise InputError(
-                f"expected_rows of {task.name} {split} is {rows}, expected a number above 0, or null for none"
-            )
+            key = f"data.expected_rows.{task.name}.{split}"
+            raise InputError(key, value=rows, allowed="an integer above 0, or null for no such split")
     wanted = [split for split in task.rows if exceptions.get(split, 0) is not None]
-    found = _READERS[source["name"]](source, task, wanted, exceptions)
+    columns = SOURCES[spec["name"]].read(spec, task, wanted, exceptions)
     for split in wanted:
-        _check_rows(source, task, split, len(found[split]["idx"]), exceptions)
-    return {split: _dataset(found[split], task) for split in wanted}
+        _check_rows(spec, task, split, len(columns[split]["idx"]), exceptions)
+    return {split: _table(columns[split], task) for split in wanted}
 
 
-def _check_rows(source: Mapping, task: Task, split: str, found: int, exceptions: Mapping[str, int | None]) -> None:
-    official = source["rows"][split.split("_")[0]] if source["name"] == "generated" else task.rows[split]
+def _check_rows(spec: Spec, task: Task, split: str, rows: int, exceptions: Exceptions) -> None:
+    official = spec["rows"][_role(split)] if "rows" in spec else task.rows[split]
     expected = exceptions.get(split, official)
-    if found != expected:
+    if rows != expected:
         raise InputError(
-            f"{task.name} {split} has {found} rows, expected {expected}; fewer rows often mean that quotes merged some "
-            f"(a csv reader did it); if this subset is meant, set expected_rows of {task.name} to {{{split}: {found}}}"
+            f"the number of rows of {task.name} {split}",
+            value=rows,
+            allowed=str(expected),
+            remedy="a csv reader that treats quotes specially may have merged rows; for a subset on purpose, set "
+            f"data.expected_rows.{task.name} to {{{split}: {rows}}}",
         )
 
 
-def _dataset(columns: Columns, task: Task) -> "Dataset":
-    from datasets import Dataset, Features, Value
+def _table(columns: Columns, task: Task) -> "pa.Table":
+    import pyarrow as pa
 
-    text = {name: Value("string") for name in task.text}
-    label = Value("float32" if task.regression else "int64")
-    return Dataset.from_dict(columns, features=Features(text | {"label": label, "idx": Value("int64")}))
+    label = pa.float32() if task.regression else pa.int64()
+    kinds = {name: pa.string() for name in task.text} | {"label": label, "idx": pa.int64()}
+    return pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
 
-def _hub(source: Mapping, task: Task, splits: list[str], exceptions: Mapping) -> dict[str, Columns]:
+def _role(split: str) -> str:
+    return split.partition("_")[0]
+
+
+def _hub(spec: Spec, task: Task, splits: list[str], exceptions: Exceptions) -> dict[str, Columns]:
     from adkd.fetch import hub
 
-    found = {}
+    assert task.hub is not None
+    columns = {}
     for split in splits:
-        path = hub.dataset_file(hub_files.DATASET, hub_files.path(task.name, split), hub_files.REVISION)
+        path = hub.dataset_file(task.hub.dataset, task.hub.path(split), task.hub.revision)
         parquet.verify(path, task, split)
-        found[split] = parquet.read(path, task, split)
-    return found
+        columns[split] = parquet.read(path, task, split)
+    return columns
 
 
-def _directory(source: Mapping, task: Task, splits: list[str], exceptions: Mapping) -> dict[str, Columns]:
-    files = _local_files(source, task)
-    found = {}
+def _directory(spec: Spec, task: Task, splits: list[str], exceptions: Exceptions) -> dict[str, Columns]:
+    files = _local_files(spec, task)
+    columns = {}
     for split in splits:
         path = files[split]
         if not path.is_file():
-            raise InputError(
-                f"{path} is missing; if {task.name} is meant to go without it, set expected_rows of {task.name} to "
-                f"{{{split}: null}}"
+            remedy = (
+                f"if {task.name} has no {split} on purpose, set data.expected_rows.{task.name} to {{{split}: null}}"
             )
+            raise InputError(f"{path} is missing", remedy=remedy)
         if path.suffix == ".tsv":
-            found[split] = tsv.read(path, task, split)
+            columns[split] = tsv.read(path, task, split)
             continue
         if split not in exceptions:
             parquet.verify(path, task, split)
-        found[split] = parquet.read(path, task, split)
-    return found
+        columns[split] = parquet.read(path, task, split)
+    return columns
 
 
-def _local_files(source: Mapping, task: Task) -> dict[str, Path]:
-    """Split -> file, in the first layout of which any file is there: the hub's parquet files, then the TSV files."""
-    root = Path(source.get("path") or "").expanduser()
-    if not source.get("path") or not root.is_dir():
-        raise InputError(f"data.path is {source.get('path')!r}, expected a directory with the GLUE tasks")
-    layouts: list[Callable[[str], Path]] = [
-        lambda split: root / hub_files.path(task.name, split),
-        lambda split: root / "glue" / hub_files.path(task.name, split),
-        lambda split: tsv.file(root, task, split),
-    ]
+def _local_files(spec: Spec, task: Task) -> dict[str, Path]:
+    """Split -> file, in the first layout that has any file: the hub's parquet files, then the original TSV files."""
+    root = Path(spec.get("path") or "").expanduser()
+    if not spec.get("path") or not root.is_dir():
+        raise InputError("data.path", value=spec.get("path"), allowed="a directory with the files of the tasks")
+    layouts: list[Callable[[str], Path]] = []
+    if (hub := task.hub) is not None:
+        folders = (root, root / hub.dataset.rpartition("/")[2])
+        layouts += [lambda split, folder=folder: folder / hub.path(split) for folder in folders]
+    if task.tsv is not None:
+        layouts.append(lambda split: tsv.file(root, task, split))
     for layout in layouts:
         files = {split: layout(split) for split in task.rows}
         if any(path.is_file() for path in files.values()):
             return files
-    looked = ", ".join(str(layout("train")) for layout in layouts)
-    here = ", ".join(sorted(path.name for path in root.iterdir() if path.is_dir())) or "nothing"
-    raise InputError(f"{root} has no files for {task.name}; looked for {looked} and the like, and found {here}")
+    searched = ", ".join(str(layout("train")) for layout in layouts)
+    present = ", ".join(sorted(path.name for path in root.iterdir() if path.is_dir())) or "no directories"
+    raise InputError(f"{root} has no files for {task.name}; searched for files like {searched}; it has {present}")
 
 
-def _embedded(source: Mapping, task: Task, splits: list[str], exceptions: Mapping) -> dict[str, Columns]:
+def _embedded(spec: Spec, task: Task, splits: list[str], exceptions: Exceptions) -> dict[str, Columns]:
     return embedded.read(task)
 
 
-def _generated(source: Mapping, task: Task, splits: list[str], exceptions: Mapping) -> dict[str, Columns]:
-    return {split: generated.read(task, split, source["rows"][split.split("_")[0]]) for split in splits}
+def _generated(spec: Spec, task: Task, splits: list[str], exceptions: Exceptions) -> dict[str, Columns]:
+    return {split: generated.read(task, split, spec["rows"][_role(split)]) for split in splits}
 
 
-_READERS: dict[str, Callable[[Mapping, Task, list[str], Mapping], dict[str, Columns]]] = {
-    "hub": _hub,
-    "directory": _directory,
-    "embedded": _embedded,
-    "generated": _generated,
-}
+_ALL = (
+    Source("hub", "GLUE, from the Hugging Face hub", lambda task: task.hub is not None, _hub, official=True),
+    Source(
+        "directory",
+        "GLUE files in a directory",
+        lambda task: task.hub is not None or task.tsv is not None,
+        _directory,
+        option="path",
+        official=True,
+    ),
+    Source("embedded", "small real data from Python packages", lambda task: task.embedded is not None, _embedded),
+    Source(
+        "generated",
+        "generated sentences, which only test the pipeline",
+        lambda task: True,
+        _generated,
+        option="rows",
+        real=False,
+    ),
+)
+SOURCES: dict[str, Source] = {source.name: source for source in _ALL}

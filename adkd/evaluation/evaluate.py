@@ -1,11 +1,8 @@
 """Scores of any sequence classifier on a task's dev sets, whether this suite trained it or not."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +10,6 @@ import torch
 from transformers import PretrainedConfig
 
 from adkd.base.errors import InputError, unknown
-from adkd.base.files import write_json
 from adkd.data import metrics, sources
 from adkd.data.batches import Examples
 from adkd.data.prepare import tokenise
@@ -56,10 +52,9 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
     tokenizer = read_tokenizer(spec["tokenizer"] or directory, config, spec["max_length"])
     device = runtime.start(spec["device"], spec["threads"] or torch.get_num_threads(), seed=0)
     model = read_classifier(directory, tokenizer).to(device)
-    with TemporaryDirectory() as folder:
-        dev = _dev_sets(spec, task, tokenizer, Path(folder))
-        logits = {split: predict(model, examples, device) for split, examples in dev.items()}
-        labels = {split: examples.labels.numpy() for split, examples in dev.items()}
+    dev = _dev_sets(spec, task, tokenizer)
+    logits = {split: predict(model, examples, device) for split, examples in dev.items()}
+    labels = {split: examples.labels.numpy() for split, examples in dev.items()}
     order, known = given or _named_order(task, config)
     columns = [order.index(name) for name in task.labels] or [0]
     return {
@@ -93,27 +88,14 @@ def text(report: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *(f"warning: {warning}" for warning in report["warnings"])]).rstrip()
 
 
-def _dev_sets(
-    spec: Mapping[str, Any], task: Task, tokenizer: "PreTrainedTokenizerBase", folder: Path
-) -> dict[str, Examples]:
-    """The dev sets of the task by split, tokenised into ``folder``. Loads no other split."""
-    import datasets
-
-    if not sys.stderr.isatty():
-        datasets.disable_progress_bars()
-    names = task.splits("validation")
-    absent = {split: None for split in task.rows if split not in names}
+def _dev_sets(spec: Mapping[str, Any], task: Task, tokenizer: "PreTrainedTokenizerBase") -> dict[str, Examples]:
+    """The dev sets of the task by split, tokenised. Loads no other split."""
+    wanted = task.splits("validation")
+    absent = {split: None for split in task.rows if split not in wanted}
     splits = sources.load(spec["source"], task, {**spec["exceptions"], **absent})
-    for split in names:
-        tokenise(splits[split], task, tokenizer, spec["max_length"]).save_to_disk(folder / split)
-    about = {
-        "rows": {split: len(splits[split]) for split in names},
-        "labelled": dict.fromkeys(names, True),
-        "pad_token_id": tokenizer.pad_token_id,
-        "label_names": list(task.labels),
-    }
-    write_json(folder / "data.json", about)
-    return {split: Examples.load(folder, split) for split in names}
+    tables = {split: tokenise(splits[split], task, tokenizer, spec["max_length"]) for split in wanted}
+    about = {"regression": task.regression, "labelled": True, "pad": tokenizer.pad_token_id}
+    return {split: Examples.of(table, **about) for split, table in tables.items()}
 
 
 def _given_order(task: Task, labels: Sequence[str] | None) -> tuple[tuple[str, ...], str] | None:

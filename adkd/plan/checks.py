@@ -152,19 +152,21 @@ def _check_spaces(config: Config) -> None:
 def _check_extremes(config: Config, method: str, space: spaces.Space) -> None:
     """Check that a method can teach this student with all values that its space allows."""
     ours, theirs = configs.shapes(config)
+    if not (ours and theirs):
+        return
     own = spaces.split(method, space)[0]
-    tried = [(key, value) for key, entry in own.items() for value in spaces.extremes(entry)]
-    for name, (key, value) in product(config.tasks if ours and theirs else (), tried):
+    for name, key in product(config.tasks, own):
         outline = configs.method_settings(config, method, name)[0]
-        try:
-            reason = replace(outline, **{key: value}).fits(theirs, ours)
-        except ValueError as error:
-            reason = str(error)
-        if reason:
-            raise InputError(
-                f"the {config.sweeps.variant} space of {method} has {key} = {value}, which cannot teach this student "
-                f"on {name}: {reason}"
-            )
+        for value in spaces.extremes(own[key]):
+            try:
+                reason = replace(outline, **{key: value}).fits(theirs, ours)
+            except ValueError as error:
+                reason = str(error)
+            if reason:
+                raise InputError(
+                    f"the {config.sweeps.variant} space of {method} has {key} = {value}, which cannot teach this "
+                    f"student on {name}: {reason}"
+                )
 
 
 def _named(kind: str, name: str, allowed: Iterable[str]) -> None:

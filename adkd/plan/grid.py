@@ -8,9 +8,9 @@ from pydantic import PrivateAttr
 
 from adkd.base.records import Record
 from adkd.data.tasks import Task, task
-from adkd.plan.config import StudentConfig
 from adkd.plan.reports import RunReport
 from adkd.plan.results import Results
+from adkd.plan.sections import StudentConfig
 from adkd.plan.specs import StudentSpec, TeacherSpec
 
 MAIN = "grid"
@@ -21,8 +21,6 @@ TEACHER = "teacher"
 """The method name under which teachers stand in every table."""
 SHARED = "shared"
 """Stands for the seed of a teacher that serves all seeds."""
-
-_SHORT = {"matched": "m", "mismatched": "mm"}
 
 
 @dataclass(frozen=True)
@@ -190,8 +188,7 @@ class Grid(Record):
 def columns_of(one: Task, role: str) -> Iterator[Column]:
     """The columns of a task, one for every split of a role."""
     for number, split in enumerate(one.splits(role)):
-        suffix = split.removeprefix(role).removeprefix("_")
-        short = _SHORT.get(suffix, suffix)
+        short = one.split_titles.get(split, "")
         name = f"{one.name}_{short}" if number else one.name
         title = f"{one.title}-{short}" if short else one.title
         yield Column(one, split, name, title, averaged=number == 0)

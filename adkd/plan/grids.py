@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from adkd.base.records import Spec
+from adkd.data.tasks import task
 from adkd.methods.method_config import MethodConfig
 from adkd.plan import config as configs
 from adkd.plan import tuned
@@ -13,14 +14,6 @@ from adkd.plan.grid import MAIN, SHARED, TEACHER, UNTUNED, Grid, Run
 from adkd.plan.results import Results
 from adkd.plan.students import Codes, Student, students
 from adkd.plan.studies import Study
-
-_CONTAMINATED = {
-    "minilm_l6": (
-        ("mnli", "qqp", "qnli"),
-        "encoder's published training pairs include AllNLI, Quora duplicates and SQuAD",
-    )
-}
-"""Teacher -> tasks whose examples its pre-training has seen, and what is known of it."""
 
 
 @dataclass(frozen=True)
@@ -138,25 +131,25 @@ def _skipped(config: Config, part: Part) -> dict[str, dict[str, str]]:
     """Method -> task -> why it has no run."""
     skipped: dict[str, dict[str, str]] = {}
     for point in part.points:
-        for task in part.tasks:
-            if reason := configs.reason_to_skip(_method_config(config, point, task), task):
-                skipped.setdefault(point.name, {})[task] = reason
+        for name in part.tasks:
+            if reason := configs.reason_to_skip(_method_config(config, point, name), name):
+                skipped.setdefault(point.name, {})[name] = reason
     return skipped
 
 
-def _method_config(config: Config, point: Point, task: str) -> MethodConfig:
-    return configs.method_settings(point.applied(config, [task]), point.method, task)[0]
+def _method_config(config: Config, point: Point, name: str) -> MethodConfig:
+    return configs.method_settings(point.applied(config, [name]), point.method, name)[0]
 
 
 def _notes(config: Config, tasks: Sequence[str]) -> Iterator[str]:
     """What a reader of the tables has to know about the numbers."""
     model = config.teacher.model
-    seen, why = _CONTAMINATED.get(model, ((), ""))
-    if hit := [task for task in tasks if task in seen]:
-        yield f"{model}: {why}: scores on {', '.join(hit)} are contaminated"
-    for task in tasks:
-        if cut := configs.train_rows(config, task):
-            yield f"{task}: trained on at most {cut} of the training examples (data.train_rows)"
-        for split, number in config.data.expected_rows.get(task, {}).items():
-            found = "is absent" if number is None else f"has {number} examples, not the official number"
-            yield f"{task}: {split} {found} (data.expected_rows)"
+    if seen := {name: task(name).seen_by[model] for name in tasks if model in task(name).seen_by}:
+        corpora = ", ".join(seen.values())
+        yield f"{model} was trained on {corpora} before: scores on {', '.join(seen)} are contaminated"
+    for name in tasks:
+        if cut := configs.train_rows(config, name):
+            yield f"{name}: trained on at most {cut} of the training examples (data.train_rows)"
+        for split, number in config.data.expected_rows.get(name, {}).items():
+            state = "is absent" if number is None else f"has {number} examples, not the official number"
+            yield f"{name}: {split} {state} (data.expected_rows)"

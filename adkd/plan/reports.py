@@ -3,7 +3,7 @@
 from typing import Any
 
 from adkd.base.records import Record, Report
-from adkd.data.records import DataReport
+from adkd.data.spec import DataReport
 from adkd.plan.specs import (
     ExplainSpec,
     LatencySpec,

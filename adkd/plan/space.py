@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 from adkd.base.errors import InputError, unknown
 from adkd.base.validation import allowed, validated
 from adkd.methods import registry, settings
-from adkd.plan.config import SpaceEntry
+from adkd.plan.sections import SpaceEntry
 
 Entry = dict[str, Any]
 Space = dict[str, Entry]

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from adkd.base.records import Inputs, Record, Spec
-from adkd.data.records import DataSpec
+from adkd.data.spec import DataSpec
 from adkd.methods.method_config import TokenMap
 from adkd.methods.settings import TRAINING, Training
-from adkd.plan.config import StudentConfig
+from adkd.plan.sections import StudentConfig
 
 __all__ = ["DataSpec"]
 

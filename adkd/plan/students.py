@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from adkd.base.records import Spec
-from adkd.data.records import DataSpec
+from adkd.data.spec import DataSpec
 from adkd.methods import settings
 from adkd.methods.method_config import STORED, MethodConfig, TokenMap
 from adkd.plan import config as configs

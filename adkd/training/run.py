@@ -18,7 +18,7 @@ from adkd.base.files import new_directory
 from adkd.base.progress import track
 from adkd.data import metrics
 from adkd.data.batches import Examples, by_length, data_fingerprint
-from adkd.data.records import DataReport
+from adkd.data.spec import DataReport
 from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
 from adkd.methods.contract import Method

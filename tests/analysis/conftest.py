@@ -11,10 +11,10 @@ import pytest
 from adkd.bench.made_up import write_run
 from adkd.data.tasks import Task, task
 from adkd.methods.settings import Training
-from adkd.plan.config import StudentConfig
 from adkd.plan.grid import TEACHER, Grid, Run
 from adkd.plan.reports import RunReport
 from adkd.plan.results import Results
+from adkd.plan.sections import StudentConfig
 from adkd.plan.specs import OfData, OfSignals, StudentSpec, TeacherSpec
 
 Tree = Callable[..., Path]

@@ -1,24 +1,24 @@
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from adkd.analysis.stats import over_examples, over_seeds, resampled
 from adkd.data import metrics
 
-SPEARMAN = {"spearmanr": lambda y, z: spearmanr(y, z)[0]}
-ALL = {"accuracy": accuracy_score, "f1": f1_score, "matthews_correlation": matthews_corrcoef} | SPEARMAN
+CORRELATIONS = {"spearmanr": lambda y, z: spearmanr(y, z)[0], "pearsonr": lambda y, z: pearsonr(y, z)[0]}
+ALL = {"accuracy": accuracy_score, "f1": f1_score, "matthews_correlation": matthews_corrcoef} | CORRELATIONS
 QUICK = {
     "accuracy": lambda y, z: np.mean(y == z),
     "f1": lambda y, z: 2 * np.sum(y * z) / (np.sum(y) + np.sum(z)),
     "matthews_correlation": lambda y, z: np.corrcoef(y, z)[0, 1],
-} | SPEARMAN
+} | CORRELATIONS
 """The same for two classes, fast enough for loops."""
 
 
 def split(metric: str, n: int, seeds: int, rng: np.random.Generator, skill: tuple[float, float] = (1.0, 1.0)):
     """Labels ``[n]`` and two methods' predictions ``[seeds, n]``; with ties, as real ones have."""
-    if metric == "spearmanr":
+    if metric in CORRELATIONS:
         labels = rng.integers(0, 6, n) / 2
         return labels, *((labels * s + rng.normal(size=(seeds, n))).round(1) for s in skill)
     labels = rng.integers(0, 2, n)
@@ -66,7 +66,7 @@ def test_mcnemar_is_the_binomial_formula():
     assert np.isnan(over_examples.mcnemar(right_a, right_a).p)
 
 
-@pytest.mark.parametrize("metric", ["f1", "matthews_correlation", "spearmanr"])
+@pytest.mark.parametrize("metric", ["f1", "matthews_correlation", "spearmanr", "pearsonr"])
 def test_swapping_predictions_is_the_plain_loop(metric):
     labels, a, b = split(metric, 50, 1, np.random.default_rng(3), skill=(1.0, 0.5))
     found = over_examples.swap_predictions(metric, labels, a[0], b[0], 2, np.random.default_rng(0), times=2000)
@@ -83,7 +83,7 @@ def test_swapping_predictions_is_the_plain_loop(metric):
 @pytest.mark.parametrize("metric", ["f1", "spearmanr"])
 def test_a_permutation_p_is_never_zero_and_equal_predictions_have_none(metric):
     labels, a, _ = split(metric, 80, 1, np.random.default_rng(4), skill=(2.0, 1.0))
-    other = -a[0] if metric == "spearmanr" else 1 - a[0]
+    other = -a[0] if metric in CORRELATIONS else 1 - a[0]
     test = over_examples.swap_predictions(metric, labels, a[0], other, 2, np.random.default_rng(0), times=199)
     assert test.p == test.smallest == 1 / 200
     assert np.isnan(over_examples.swap_predictions(metric, labels, a[0], a[0], 2, np.random.default_rng(0)).p)

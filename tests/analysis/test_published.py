@@ -8,7 +8,7 @@ from adkd.analysis.collect.scores import collect
 from adkd.analysis.tables import published
 from adkd.analysis.tables import stage as tables
 from adkd.data.tasks import TASKS
-from adkd.plan.config import StudentConfig
+from adkd.plan.sections import StudentConfig
 from tests.analysis.conftest import replaced
 
 PAPER = {"source": "hub", "teacher_model": "bert_base", "student": StudentConfig(model="bert_l6_h768")}
@@ -56,7 +56,7 @@ def test_ours_are_the_scores_of_the_runs(tree):
 def test_an_average_needs_every_task_that_it_is_the_mean_of(tree):
     some, _ = made(tree(tasks=("mrpc", "rte"), seeds=(1, 2)))
     assert (some.loc[some["task"] == "average", "n"] == 0).all()
-    glue = tuple(task.name for task in TASKS.values() if task.glue and task.name != "wnli")
+    glue = tuple(task.name for task in TASKS.values() if task.server and task.name != "wnli")
     every, _ = made(tree(tasks=glue, seeds=(1, 2)))
     adkd = every[every["method"] == "adkd"].set_index("task")
     ours = adkd.drop(["average", "mnli_mm"])["reproduced_mean"].mean()

@@ -6,6 +6,7 @@ import torch
 from adkd.base.errors import InputError
 from adkd.data.batches import Examples, by_length, shuffled
 from adkd.data.prepare import prepare
+from adkd.data.prepared import read_split
 
 LENGTHS = torch.randint(3, 90, (1003,), generator=torch.Generator().manual_seed(0))
 
@@ -59,14 +60,12 @@ def prepared(tmp_path_factory):
 
 @pytest.mark.parametrize("task", ["mnli", "stsb"])
 def test_a_batch_equals_a_collation_by_hand(prepared, task):
-    from datasets import load_from_disk
-
-    stored, examples = load_from_disk(str(prepared / task))["train"], Examples.load(prepared / task, "train")
+    stored, examples = read_split(prepared / task, "train").to_pylist(), Examples.load(prepared / task, "train")
     assert len(examples) == len(stored) == 990
-    assert examples.lengths.tolist() == stored["length"][:]
+    assert examples.lengths.tolist() == [example["length"] for example in stored]
     assert examples.labelled
     for rows in ([989, 0, 500, 3], [7], list(range(990))):
-        batch, longest = examples.batch(torch.tensor(rows)), max(stored["length"][row] for row in rows)
+        batch, longest = examples.batch(torch.tensor(rows)), max(stored[row]["length"] for row in rows)
         for at, row in enumerate(rows):
             example = stored[row]
             blank = [0] * (longest - example["length"])
@@ -88,5 +87,6 @@ def test_padding_has_the_pad_number_whatever_it_is(prepared):
 
 
 def test_an_unknown_split(prepared):
-    with pytest.raises(InputError, match='did you mean "validation_matched"'):
+    with pytest.raises(InputError) as caught:
         Examples.load(prepared / "mnli", "validation_matchd")
+    assert caught.value.nearest == "validation_matched"

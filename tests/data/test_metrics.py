@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from adkd.base.errors import InputError, RunError
-from adkd.data.glue_metric import GlueMetric
-from adkd.data.metrics import floor, scores
+from adkd.data.glue_metric import GlueMetric, library_value
+from adkd.data.metrics import METRICS, floor, scores
 from adkd.data.tasks import TASKS
 
 RNG = np.random.default_rng(0)
@@ -54,9 +54,13 @@ def test_evaluate_gives_the_same_numbers(name):
     assert metric.compute(predictions=predictions, references=labels) == scores(task, logits, labels)
 
 
-def test_constant_predictions_correlate_with_nothing():
+def test_the_correlation_with_a_constant_is_0():
     assert scores(TASKS["stsb"], np.ones((4, 1)), np.arange(4.0)) == {"spearmanr": 0.0, "pearsonr": 0.0}
     assert scores(TASKS["cola"], np.eye(2)[[1, 1, 1]], np.array([0, 1, 1])) == {"matthews_correlation": 0.0}
+    for metric in METRICS.values():
+        assert library_value(metric, np.array([0, 1, 1, 0]), np.zeros(4)) == pytest.approx(
+            0.5 if metric.name == "accuracy" else 0.0
+        )
 
 
 def test_the_floor_is_the_best_constant_answer():
@@ -71,7 +75,7 @@ def test_the_floor_is_the_best_constant_answer():
 def test_hidden_labels_are_not_scored(task, labels):
     logits = np.zeros((2, TASKS[task].outputs))
     for ask in (lambda: scores(TASKS[task], logits, np.array(labels)), lambda: floor(TASKS[task], np.array(labels))):
-        with pytest.raises(InputError, match=f"test labels of {task} are not published"):
+        with pytest.raises(InputError, match=f"labels of {task} are not published"):
             ask()
 
 

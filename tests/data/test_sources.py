@@ -1,5 +1,6 @@
 """Which source has what, and the parquet layout."""
 
+import importlib
 import subprocess
 import sys
 
@@ -9,7 +10,8 @@ import pytest
 
 from adkd.base.errors import InputError
 from adkd.base.files import sha256
-from adkd.data import hub_files, sources
+from adkd.data import sources
+from adkd.data.metrics import METRICS
 from adkd.data.tasks import TASKS
 from adkd.fetch import hub
 
@@ -29,10 +31,9 @@ def parquet(path, label, **columns):
 def copy(tmp_path, request, monkeypatch):
     """A local copy of the hub's files, of whose sha256 all are published."""
     root = tmp_path / request.param
-    monkeypatch.setattr(hub_files, "SHA256", dict(hub_files.SHA256))
     for split, label in {"train": [0, 1, 1], "validation": [1, 0], "test": [-1, -1]}.items():
-        path = parquet(root / hub_files.path("rte", split), label)
-        hub_files.SHA256["rte", split] = sha256(path)
+        path = parquet(root / RTE.hub.path(split), label)
+        monkeypatch.setitem(RTE.hub.sha256, split, sha256(path))
     return tmp_path
 
 
@@ -45,13 +46,13 @@ def test_parquet_copy(copy, monkeypatch):
     monkeypatch.setitem(RTE.rows, "validation", 2)
     monkeypatch.setitem(RTE.rows, "test", 2)
     found = load(copy)
-    assert found["train"].to_dict() == {
+    assert found["train"].to_pydict() == {
         "sentence1": ["a 0", "a 1", "a 2"],
         "sentence2": ["b"] * 3,
         "label": [0, 1, 1],
         "idx": [0, 1, 2],
     }
-    assert found["test"]["label"] == [-1, -1]
+    assert found["test"]["label"].to_pylist() == [-1, -1]
 
 
 def test_a_changed_parquet_file_is_named_with_both_sha256(copy):
@@ -59,50 +60,66 @@ def test_a_changed_parquet_file_is_named_with_both_sha256(copy):
     parquet(path, [1, 1, 1])
     with pytest.raises(InputError) as caught:
         load(copy)
-    for part in (str(path), sha256(path), hub_files.SHA256["rte", "train"]):
-        assert part in str(caught.value)
-    assert load(copy, train=3, validation=2, test=None)["train"]["label"][:] == [1, 1, 1], "a named subset"
+    assert str(path) in caught.value.what
+    assert caught.value.value == sha256(path)
+    assert RTE.hub.sha256["train"] in caught.value.allowed
+    subset = load(copy, train=3, validation=2, test=None)
+    assert subset["train"]["label"].to_pylist() == [1, 1, 1], "a named subset"
 
 
 @pytest.mark.parametrize(
-    ("label", "columns", "says"),
+    ("label", "columns", "where", "value"),
     [
-        ([0, 2], {}, "row 1: label of rte is 2, expected 0 to 1"),
-        ([0, -1], {}, "row 1: label of rte is -1"),
-        ([0, None], {}, "row 1: label is None"),
-        ([0, 1], {"sentence1": ["a", None]}, "row 1: sentence1 is None"),
+        ([0, 2], {}, "row 1: the label of rte", 2),
+        ([0, -1], {}, "row 1: the label of rte", -1),
+        ([0, None], {}, "row 1: label", None),
+        ([0, 1], {"sentence1": ["a", None]}, "row 1: sentence1", None),
     ],
 )
-def test_wrong_parquet_rows(tmp_path, label, columns, says):
-    parquet(tmp_path / hub_files.path("rte", "train"), label, **columns)
-    with pytest.raises(InputError, match=says):
+def test_wrong_parquet_rows(tmp_path, label, columns, where, value):
+    path = parquet(tmp_path / RTE.hub.path("train"), label, **columns)
+    with pytest.raises(InputError) as caught:
         load(tmp_path, train=2, validation=None, test=None)
+    assert (caught.value.what, caught.value.value) == (f"{path}, {where}", value)
 
 
-def test_every_glue_split_has_a_published_sha256():
-    assert set(hub_files.SHA256) == {(task.name, s) for task in TASKS.values() if task.glue for s in task.rows}
-    assert len(set(hub_files.SHA256.values())) == len(hub_files.SHA256)
+def test_every_source_of_a_task_has_all_of_its_splits():
+    digests = [digest for task in TASKS.values() if task.hub for digest in task.hub.sha256.values()]
+    assert len(set(digests)) == len(digests)
+    for task in TASKS.values():
+        assert task.hub is None or set(task.hub.sha256) == set(task.rows)
+        assert task.tsv is None or (len(task.tsv.text) == len(task.text) and set(task.tsv.headless) <= set(task.rows))
+        assert {file.split for file in task.server} <= task.hidden
+        assert set(task.split_titles) <= set(task.rows)
+        assert set(task.metrics) <= set(METRICS)
+        if task.embedded:
+            module, _, reader = task.embedded.reader.partition(":")
+            assert callable(getattr(importlib.import_module(module), reader))
+            asset = task.embedded.asset
+            assert {len(digest) for digest in (asset.sha256, *asset.files.values())} == {64}
+            assert len(asset.files) == len(asset.members)
 
 
 @pytest.mark.parametrize(
-    ("source", "task", "says"),
+    ("source", "task", "what", "value"),
     [
-        ({"name": "embeded"}, "stsb", 'did you mean "embedded"'),
-        ({"name": "embedded"}, "sst2", 'did you mean "stsb"'),
-        ({"name": "hub"}, "movies", "unknown task of the data source"),
-        ({"name": "directory"}, "rte", "data.path is None"),
-        ({"name": "directory", "path": "/no/such"}, "rte", "data.path is '/no/such'"),
-        ({"name": "generated", "rows": {"train": 3, "validation": 0}}, "rte", "rows.validation is 0"),
+        ({"name": "embeded"}, "stsb", "data source", "embeded"),
+        ({"name": "embedded"}, "sst2", 'task of the data source "embedded"', "sst2"),
+        ({"name": "hub"}, "movies", 'task of the data source "hub"', "movies"),
+        ({"name": "directory"}, "rte", "data.path", None),
+        ({"name": "directory", "path": "/no/such"}, "rte", "data.path", "/no/such"),
+        ({"name": "generated", "rows": {"train": 3, "validation": 0}}, "rte", "data.rows.validation", 0),
     ],
 )
-def test_a_source_that_cannot_give_the_task(source, task, says):
-    with pytest.raises(InputError, match=says):
+def test_a_source_without_the_task(source, task, what, value):
+    with pytest.raises(InputError) as caught:
         sources.check(source, TASKS[task])
+    assert (caught.value.what, caught.value.value) == (what, value)
 
 
 def test_a_directory_without_the_task_says_what_it_has(tmp_path):
     (tmp_path / "CoLA").mkdir()
-    with pytest.raises(InputError, match=r"no files for rte; looked for .*RTE.train\.tsv.* found CoLA"):
+    with pytest.raises(InputError, match=r"no files for rte; .*RTE.train\.tsv.*; it has CoLA"):
         sources.check({"name": "directory", "path": str(tmp_path)}, RTE)
 
 
@@ -120,8 +137,9 @@ def test_generated_counts_come_from_the_source():
         "test_matched": 2,
         "test_mismatched": 2,
     }
-    with pytest.raises(InputError, match="rte train has 4 rows, expected 5"):
+    with pytest.raises(InputError) as caught:
         sources.load(GENERATED, RTE, {"train": 5})
+    assert (caught.value.value, caught.value.allowed) == (4, "5")
 
 
 def test_an_unreachable_hub_is_one_line_that_says_what_to_do(monkeypatch):

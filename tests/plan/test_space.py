@@ -6,7 +6,7 @@ from adkd.base.errors import ABSENT, InputError
 from adkd.methods import registry
 from adkd.methods.settings import TRAINING
 from adkd.plan.checks import validate
-from adkd.plan.config import SpaceEntry
+from adkd.plan.sections import SpaceEntry
 from adkd.plan.space import VARIANTS, grid_point, grid_size, space_of, text
 from tests.sweeps.conftest import config
 

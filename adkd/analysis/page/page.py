@@ -26,15 +26,9 @@ from adkd.analysis.tables.main import selection_note, spans
 from adkd.base.errors import InputError
 from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
+from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
 from adkd.plan.reports import RunReport
-
-SOURCES = {
-    "hub": "GLUE, from the Hugging Face hub",
-    "directory": "GLUE files in a directory",
-    "embedded": "small real data that come inside Python packages",
-    "generated": "generated sentences, a test of the machinery alone",
-}
 
 
 def write(grid_path: Path, out: Path) -> None:
@@ -106,7 +100,7 @@ def _facts(grid: Grid, metrics: Mapping[Run, RunReport]) -> list[tuple[str, str]
     layers = student.student.from_teacher_layers
     shared = "one per task, for all seeds" if grid.teacher_is_shared else "one per task and seed"
     return [
-        ("Data", SOURCES.get(grid.source, grid.source)),
+        ("Data", SOURCES[grid.source].title),
         ("Tasks", ", ".join(f"{task(name).title} ({_metric(name)})" for name in grid.tasks)),
         ("Methods", ", ".join(grid.methods)),
         ("Reference", f"{grid.reference}: what the other methods are tested against"),

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from adkd.analysis.stats.over_seeds import Array, Interval, Test, t_interval
-from adkd.analysis.stats.resampled import distinct, ranks, scorer, scores
-from adkd.data.metrics import OF_CLASSES
+from adkd.analysis.stats.resampled import distinct, ranks, scaling, scorer, scores
+from adkd.data.metrics import METRICS
 
 PERMUTATIONS = 9999
 BOOTSTRAPS = 2000
@@ -51,10 +51,10 @@ def swap_predictions(
     observed = float(pair[0, 0] - pair[1, 0])
     if not np.isfinite(observed):
         return Test(name, n, reason="a score is undefined")
-    if metric in OF_CLASSES:
+    if METRICS[metric].of == "classes":
         swapped = _swapped_classes(metric, labels, a, b, classes, rng)
     else:
-        swapped = _swapped_ranks(labels, a, b, rng)
+        swapped = _swapped_values(metric, labels, a, b, rng)
     hits = sum(int((np.abs(swapped(chunk)) >= abs(observed) - 1e-12).sum()) for chunk in _chunks(times))
     smallest = max(1 / (1 + times), min(1.0, 0.5 ** (differing - 1)))
     return Test(name, n, (1 + hits) / (1 + times), smallest)
@@ -77,17 +77,19 @@ def _swapped_classes(
     return differences
 
 
-def _swapped_ranks(labels: Array, a: Array, b: Array, rng: np.random.Generator) -> Callable[[int], Array]:
-    """The same for Spearman. Both methods' values are ranked in one pool, of which each takes one per example."""
-    rank = ranks(np.concatenate([a, b]))
-    whole = rank(np.ones((2 * len(labels), 1)))
-    x = np.tile(ranks(labels)(np.ones((len(labels), 1)))[:, 0], 2)  # labels do not move
+def _swapped_values(metric: str, labels: Array, a: Array, b: Array, rng: np.random.Generator) -> Callable[[int], Array]:
+    """The same for a correlation. Both methods' values form one pool, of which each takes one value per example."""
+    scale = scaling(metric)
+    pool = scale(np.concatenate([a, b]))
+    whole = pool(np.ones((2 * len(labels), 1)))
+    x = np.tile(scale(labels)(np.ones((len(labels), 1)))[:, 0], 2)  # labels do not move
 
     def differences(times: int) -> Array:
         swap = rng.integers(0, 2, (len(labels), times)).astype(float)
         stay = np.concatenate([1 - swap, swap])  # [2E, times]
-        ours = rank(stay)
-        theirs = whole - ours  # ranks add up, as the two share out the pool
+        ours = pool(stay)
+        # The two divide the pool between them, so their ranks add up.
+        theirs = whole - ours if scale is ranks else pool(1 - stay)
         difference = 0.0
         for sign, weights, its in ((1, stay, ours), (-1, 1 - stay, theirs)):
             weights *= its
@@ -119,7 +121,7 @@ def interval_over_examples(
     everyone = np.ones((1, len(labels)))
     observed = (scores(metric, labels, a, classes, everyone) - scores(metric, labels, b, classes, everyone))[:, 0]
     table = np.concatenate([labels[None], a, b])  # [1+2S, E]
-    if metric in OF_CLASSES:  # equal examples together
+    if METRICS[metric].of == "classes":  # equal examples together
         kinds, counts = distinct(table)
     else:
         kinds, counts = table, np.ones(len(labels))

@@ -10,28 +10,26 @@ from collections.abc import Callable
 import numpy as np
 
 from adkd.analysis.stats.over_seeds import Array
-from adkd.data.metrics import OF_CLASSES, Integers
+from adkd.data.metrics import METRICS, Integers
 
 Scorer = Callable[[Array], Array]
 """``weights [R, K]``, how often every example counts in R resamples -> ``[S, R]``, a metric of S predictions."""
 
-METRICS = (*OF_CLASSES, "spearmanr")
-
 
 def scores(metric: str, labels: Array, predictions: Array, classes: int, weights: Array) -> Array:
-    """``labels [K]``, ``predictions [S, K]``, classes or values for Spearman; ``weights [R, K]`` -> ``[S, R]``."""
+    """``labels [K]`` and ``predictions [S, K]``, both classes or values, and ``weights [R, K]`` -> ``[S, R]``."""
     return scorer(metric, labels, predictions, classes)(weights)
 
 
 def scorer(metric: str, labels: Array, predictions: Array, classes: int) -> Scorer:
     """The metric, one of ``METRICS``, as a function of the weights alone; arguments as for ``scores``."""
-    if metric == "spearmanr":
-        return _spearman(labels, predictions)
+    if METRICS[metric].of != "classes":
+        return _correlation(labels, predictions, scaling(metric))
     if metric == "accuracy":  # a sum over examples: one column for each prediction, where a confusion matrix has C * C
         right = (predictions == labels).T.astype(float)  # [K, S]
         return lambda weights: (weights @ right).T / weights.sum(1)
     counted = confusion(labels, predictions, classes)
-    return lambda weights: OF_CLASSES[metric](counted(weights))
+    return lambda weights: METRICS[metric].formula(counted(weights))
 
 
 def confusion(labels: Integers, predictions: Integers, classes: int) -> Scorer:
@@ -56,25 +54,37 @@ def distinct(table: Integers) -> tuple[Integers, Integers]:
     return kinds.view(np.int8).reshape(len(kinds), -1).T.astype(np.int64), counts
 
 
-def _spearman(labels: Array, predictions: Array) -> Scorer:
-    """Spearman correlation, equal to ranking each resample in which example k stands ``weights[r, k]`` times; NaN where
-    one side is constant."""
-    rank_labels, rank_each = ranks(labels), [ranks(values) for values in predictions]
+def _correlation(labels: Array, predictions: Array, scale: Callable[[Array], Scorer]) -> Scorer:
+    """The correlation after ``scale``, with example k counted ``weights[r, k]`` times; NaN if one side is constant.
+
+    With ``ranks`` it is Spearman's, with ``centred`` Pearson's.
+    """
+    scaled_labels, scaled_each = scale(labels), [scale(values) for values in predictions]
 
     def correlations(weights: Array) -> Array:
         columns = np.ascontiguousarray(weights.T)  # [K, R]: sums run along resamples, side by side in memory
-        x = rank_labels(columns)
+        x = scaled_labels(columns)
         weighted = columns * x
         spread_x = np.einsum("kr,kr->r", weighted, x)
         found = []
-        for rank in rank_each:
-            y = rank(columns)
+        for scaled in scaled_each:
+            y = scaled(columns)
             spread = np.sqrt(spread_x * np.einsum("kr,kr,kr->r", columns, y, y))
             with np.errstate(invalid="ignore"):
                 found.append(np.einsum("kr,kr->r", weighted, y) / np.where(spread > 0, spread, np.nan))
         return np.stack(found)
 
     return correlations
+
+
+def scaling(metric: str) -> Callable[[Array], Scorer]:
+    """What a correlation does to both sides: Spearman's takes ranks, Pearson's the values less their mean."""
+    return ranks if METRICS[metric].of == "ranks" else centred
+
+
+def centred(values: Array) -> Scorer:
+    """``values [K]`` -> a function from ``weights [K, R]`` to the values less their weighted mean, ``[K, R]``."""
+    return lambda weights: values[:, None] - (values @ weights) / weights.sum(0)
 
 
 def ranks(values: Array) -> Callable[[Array], Array]:

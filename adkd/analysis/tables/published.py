@@ -13,6 +13,7 @@ from adkd.analysis.stats import over_seeds
 from adkd.analysis.tables.main import selection_note, spans
 from adkd.analysis.tables.table import DASH, Cell, Table, cell
 from adkd.data.metrics import metric_title
+from adkd.data.sources import SOURCES
 from adkd.data.tasks import TASKS
 
 FILE = Path(__file__).with_name("published_results.csv")
@@ -136,7 +137,7 @@ def _departures(grid: Grid) -> Iterator[str]:
         layers = grid.student.from_teacher_layers
         start = f"layers {list(layers)} of the teacher's checkpoint" if layers else grid.student.model
         yield f"students start from {start}, not from a BERT of 6 layers and 768 dimensions"
-    if grid.source == "generated":
+    if not SOURCES[grid.source].real:
         yield "the data are made up"
     yield from (note for note in grid.notes if "(data." in note)
 
