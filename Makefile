@@ -1,17 +1,17 @@
-# The suite's commands. Each sets up what it needs: a virtual environment with pinned packages, and data.
+# The commands of the suite. Each one sets up what it needs: a virtual environment with pinned packages, and data.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
-# Config files, later ones over earlier ones; without any, the embedded grid.
+# Config files, later ones override earlier ones; the embedded grid if there are none.
 CONFIG ?=
-# The config files come first: whatever stands behind them would be taken for one more.
+# The option --configfile comes first, because it takes all words up to the next option as config files.
 SNAKEMAKE = $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run published fidelity cost ablations sweep tuning report test check bench lint docs schema clean
 
-help: ## Show what there is to make.
+help: ## Show the targets.
 	@grep -hE '^[a-z.%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(VENV)/.installed ## Make .venv and install the pinned packages.
@@ -27,19 +27,19 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements-dev.txt
 	@touch $@
 
-run: setup ## Run a grid from nothing to tables; run again, it does nothing and says so. CONFIG="a.yaml b.yaml".
+run: setup ## Run a grid from data to tables; a second run does nothing. CONFIG="a.yaml b.yaml".
 	$(SNAKEMAKE)
 	@$(BIN)/adkd summary
 
-published: setup ## The paper's table of results beside ours: results/tables/published.md.
+published: setup ## The paper's results next to ours: results/tables/published.md.
 	$(SNAKEMAKE) results/tables/published.md
 	@cat results/tables/published.txt
 
-fidelity: setup ## Whether students took over the teacher's reasons: results/tables/fidelity.md and its figure.
+fidelity: setup ## How closely students reproduce their teacher's attributions: results/tables/fidelity.md and its figure.
 	$(SNAKEMAKE) results/tables/fidelity.md
 	@cat results/tables/fidelity.txt
 
-cost: setup ## What methods cost to train and to use: results/tables/cost.md and its figure.
+cost: setup ## Costs of training and inference of every method: results/tables/cost.md and its figure.
 	$(SNAKEMAKE) results/tables/cost.md
 	@cat results/tables/cost.txt
 
@@ -47,29 +47,29 @@ ablations: setup ## All ablations of the config: results/ablations/.
 	$(SNAKEMAKE) ablations
 	@ls results/ablations/*/tables/main.md results/ablations/*/figures/curve.png
 
-ablation-%: setup ## One of them, such as ablation-top_k: results/ablations/top_k/.
+ablation-%: setup ## One ablation, such as ablation-top_k: results/ablations/top_k/.
 	$(SNAKEMAKE) results/ablations/$*/figures/curve.png
 	@cat results/ablations/$*/tables/main.txt
 
-sweep: setup ## Search settings for every method on every task, all with the same budget: results/sweeps/.
+sweep: setup ## Search settings for every method on every task with the same budget: results/sweeps/.
 	$(SNAKEMAKE) sweep
 	@ls results/sweeps/*/*/best.yaml
 
-tuning: sweep ## The grid with what sweeps found, and without: results/tables/tuning.md.
+tuning: sweep ## The grid with tuned settings and without: results/tables/tuning.md.
 	$(SNAKEMAKE) tuning --config settings_from=sweeps
 	@cat results/tables/tuning.txt
 
-report: setup ## All of it on one page, results/report.html, and Snakemake's own report, results/workflow.html.
+report: setup ## All results on one page, results/report.html, and Snakemake's own report, results/workflow.html.
 	$(SNAKEMAKE) all results/report.html
 	$(SNAKEMAKE) --report results/workflow.html all results/report.html
 
-test: $(VENV)/.installed-dev ## Run the tests, the tiny grid from end to end among them. Needs no hub.
+test: $(VENV)/.installed-dev ## Run the tests, including the tiny grid from end to end. Needs no hub.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-bench: setup ## Measure what it costs: results/bench.json, bench.md. GLUE=DIR adds whole runs on real tasks.
+bench: setup ## Measure speed and memory: results/bench.json, bench.md. GLUE=DIR adds complete runs on real tasks.
 	$(BIN)/adkd bench $(if $(GLUE),--glue $(GLUE))
 
-lint: $(VENV)/.installed-dev ## Check style, formatting and the workflow's rules.
+lint: $(VENV)/.installed-dev ## Check style, formatting and the rules of the workflow.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -78,9 +78,9 @@ lint: $(VENV)/.installed-dev ## Check style, formatting and the workflow's rules
 docs: $(VENV)/.installed-dev ## Build the pages of docs/ as a site: site/index.html, which opens from disk.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-check: lint docs test ## All that continuous integration runs.
+check: lint docs test ## All checks of continuous integration.
 
-schema: setup ## Rebuild what follows from the config's models: workflow/schemas/config.schema.yaml, docs/configuration.md.
+schema: setup ## Rebuild the files generated from the config's models: workflow/schemas/config.schema.yaml, docs/configuration.md.
 	$(BIN)/python -c 'from adkd.plan.config import schema_text; print(schema_text(), end="")' > config.schema.yaml
 	mv config.schema.yaml workflow/schemas/
 	$(BIN)/python docs/generate.py
@@ -89,5 +89,5 @@ environment.yml: requirements.txt ## Copy the pins of requirements.txt into cond
 	sed -i '/^      - /d' $@
 	sed -n 's/^[^#]/      - &/p' $< >> $@
 
-clean: ## Remove the environment and Snakemake's notes; results stay.
+clean: ## Remove the environment and Snakemake's metadata; results stay.
 	rm -rf $(VENV) .snakemake

@@ -1,11 +1,11 @@
-# From a config to tables and figures. What runs is decided in adkd/plan/plan.py: every result has a spec file in
-# results/plan/, and every rule is one line, `adkd VERB SPEC`, that can be run by hand.
+# From a config to tables and figures. adkd/plan/ decides what runs: every result has a spec file in results/plan/, and
+# every rule is one command, `adkd VERB SPEC`, that can also be run by hand.
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-# Config files given on the command line stand alone: the default is not laid under them.
+# Config files on the command line replace the default config; they are not merged with it.
 if not workflow.overwrite_configfiles:
 
     configfile: f"{workflow.basedir}/workflow/config/embedded.yaml"

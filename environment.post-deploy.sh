@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Run by Snakemake once it has made the environment, from the repository root: puts the suite itself into it.
+# Snakemake runs this from the repository root when it has created the environment: it installs the suite itself.
 set -euo pipefail
 python -m pip install --no-deps --editable .

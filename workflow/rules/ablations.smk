@@ -1,5 +1,5 @@
 # In:  the grid of an ablation and the scores of every run in it
-# Out: results/ablations/NAME/: its scores, tables and figure, as those of the main grid; asked for, its fidelity and cost too
+# Out: results/ablations/NAME/: scores, tables and figures as for the main grid; on request, fidelity and cost as well
 localrules:
     ablation,
     ablations,

@@ -1,5 +1,5 @@
-# In:  the plan's list of runs and the scores of every run in it
-# Out: results/scores.csv; the tables and figures made from it
+# In:  the main grid and the report of every run in it
+# Out: results/scores.csv, and the tables and figures that are made from it
 localrules:
     scores,
     tables,

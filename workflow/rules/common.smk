@@ -1,17 +1,17 @@
-# The plan, and what the rules ask it. Opens every run: reads the config, writes results/plan/.
+# The plan and the functions with which rules query it. Every run starts here: reads the config, writes results/plan/.
 import os
 import sys
 
 from snakemake.exceptions import WorkflowError
 
-# The suite beside this Snakefile is the one that plans and the one that runs, whatever else is installed.
+# Plan and run with the suite beside this Snakefile, whatever else is installed.
 sys.path.insert(0, str(workflow.basedir))
 from adkd.base import devices  # noqa: E402
 from adkd.base.errors import InputError  # noqa: E402
 from adkd.plan import plan  # noqa: E402
 from adkd.plan.checks import validate  # noqa: E402
 
-# Their `adkd` is the one beside the Python that runs Snakemake, also when its environment is not activated.
+# Jobs run the `adkd` beside the Python that runs Snakemake, even if its environment is not activated.
 os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])),
     PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]),

@@ -1,5 +1,5 @@
-# In:  the spec of a latency; the data and the model that is timed
-# Out: results/latency/MODEL/: how long it takes to answer; the table of what every method costs
+# In:  the spec of a latency measurement, the data and the model
+# Out: results/latency/MODEL/: the duration of a forward pass; the table of the costs of every method
 localrules:
     cost,
 
@@ -14,7 +14,7 @@ rule latency:
         at("logs/latency/{model}.log"),
     conda:
         "../../environment.yml"
-    # All cores, so that no other job of this workflow runs beside it.
+    # Takes all cores, so that no other job of this workflow runs at the same time.
     threads: workflow.cores
     resources:
         gpu=GPUS,

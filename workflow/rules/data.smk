@@ -1,5 +1,5 @@
 # In:  the spec of a task's data
-# Out: results/data/TASK/: its splits, checked and tokenised, and their fingerprint
+# Out: results/data/TASK/: the checked and tokenised splits, and their fingerprint
 localrules:
     data,
 

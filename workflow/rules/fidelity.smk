@@ -1,5 +1,5 @@
-# In:  the spec of an explanation; the data and the model that is asked
-# Out: results/explanations/MODEL/: its token attributions on dev examples; what they say of students and teachers
+# In:  the spec of an explanation, the data and the model
+# Out: results/explanations/MODEL/: token attributions on dev examples; how closely students reproduce their teachers'
 localrules:
     fidelity,
 

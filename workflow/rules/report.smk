@@ -1,5 +1,5 @@
-# In:  all tables of the main grid, whatever explanations there are, and the ablations that were made
-# Out: results/report.html: all of it on one page
+# In:  all tables of the main grid, and the explanations and ablations that exist
+# Out: results/report.html: all results on one page
 localrules:
     report,
 
@@ -16,7 +16,7 @@ rule report:
         rules.fidelity.output,
         rules.cost.output,
         rules.tuning.output if CONFIG.settings_from == "sweeps" else [],
-        # Those that were made; `snakemake ablations` makes them all.
+        # The ablations that exist; `snakemake ablations` makes all of them.
         [path for path in rules.ablations.input if os.path.exists(path)],
         grid=at("plan/grid.json"),
     output:

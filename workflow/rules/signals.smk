@@ -1,4 +1,4 @@
-# In:  the spec of a signal; the data and the teacher it comes from
+# In:  the spec of a signal, the data and the teacher
 # Out: results/signals/TASK/seed-SEED/SIGNAL/: one output of the teacher over the training set
 rule signals:
     input:

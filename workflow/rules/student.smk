@@ -1,4 +1,4 @@
-# In:  the spec of a student; the data; of its teacher just what the method needs
+# In:  the spec of a student, the data, and the signals or the model of the teacher that the method needs
 # Out: results/students/METHOD/TASK/seed-SEED/: scores, predictions, history, model
 rule student:
     input:

@@ -1,5 +1,5 @@
-# In:  the spec of a study, and of every round of it; the data and what the teacher says, once for all trials
-# Out: results/sweeps/METHOD/TASK/: trials, the best settings, which of them mattered; a table of what tuning bought
+# In:  the specs of a study and of its rounds; the data and the outputs of the teacher, shared by all trials
+# Out: results/sweeps/METHOD/TASK/: trials, the best settings and their importance; a table of costs and gains of tuning
 localrules:
     round,
     study,
@@ -8,7 +8,7 @@ localrules:
     tuning,
 
 
-# What follows from the results of earlier rounds: the specs of a round's trials.
+# The specs of a round's trials follow from the results of previous rounds.
 rule round:
     input:
         upstream("sweeps/{method}/{task}/round-{round}"),
@@ -32,7 +32,7 @@ rule trial:
         planned(lambda wildcards: PLAN.shared("sweeps/{method}/{task}".format(**wildcards))),
         spec=at("plan/sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}.json"),
     output:
-        # A result of the same spec is kept: a round whose points are the same again costs nothing.
+        # Keeps a result of the same spec, so that a round that proposes the same points again costs nothing.
         update(at("sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}/trial.json")),
     log:
         at("logs/sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}.log"),
@@ -47,7 +47,7 @@ rule trial:
         "adkd trial {input.spec} > {log} 2>&1"
 
 
-# Instead of rounds and trials, if sweeps.mode is "workers". Its storage is no output: it outlives a worker.
+# Replaces rounds and trials if sweeps.mode is "workers". The storage is not an output, because it outlives a worker.
 rule worker:
     input:
         upstream("sweeps/{method}/{task}/worker-{worker}"),
@@ -94,7 +94,7 @@ rule sweep:
         expand(at("{study}/best.yaml"), study=PLAN.sweeps),
 
 
-# The grid without what sweeps found, of a config with `settings_from: sweeps`.
+# The grid without tuned settings, of a config with `settings_from: sweeps`.
 rule untuned:
     input:
         planned(lambda wildcards: PLAN.metrics("untuned")),
