@@ -5,15 +5,22 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-import pytest
 import yaml
 
-from adkd.base.errors import InputError
-from adkd.methods.settings import TRAINING, Training
+from adkd.bench.made_up import write_run
+from adkd.methods.method_config import TokenMap
+from adkd.methods.settings import Training
 from adkd.plan import plan
 from adkd.plan.checks import validate
 from adkd.plan.config import DEFAULT_CONFIG, load_config
+from adkd.plan.grid import Grid
+from adkd.plan.results import Results
+from adkd.plan.sections import StudentConfig
+from adkd.plan.specs import OfSignals, StudentSpec
+
+RESULTS = Results(Path("results"))
 
 FOLDER = DEFAULT_CONFIG.parent
 TINY = yaml.safe_load((FOLDER / "tiny.yaml").read_text()) | {
@@ -28,13 +35,12 @@ def changed(**keys):
 
 def test_the_rigorous_grid_has_one_setting_for_every_method_and_chooses_nothing_on_dev():
     config = validate(load_config([FOLDER / "paper.yaml", FOLDER / "rigorous.yaml"]))
-    specs = [
-        spec for spec in plan.specs(config.model_copy(update={"ablations": {}})).values() if spec["stage"] == "student"
-    ]
-    assert len({json.dumps(spec["training"]) for spec in specs if spec["method"] != "tinybert"}) == 1
+    planned = plan.build(config.model_copy(update={"ablations": {}})).specs.values()
+    students = [spec for spec in planned if isinstance(spec, StudentSpec)]
+    assert len({spec.training for spec in students if spec.method != "tinybert"}) == 1
     for method in config.methods:
-        assert len({json.dumps(spec["settings"]) for spec in specs if spec["method"] == method}) == 1
-    assert {spec["selection"] for spec in specs} == {"held_out"}
+        assert len({json.dumps(spec.settings) for spec in students if spec.method == method}) == 1
+    assert {spec.selection for spec in students} == {"held_out"}
     assert len(config.seeds) >= 6
     paper = validate(load_config([FOLDER / "paper.yaml"]))
     assert config.settings["teacher"] == paper.settings["teacher"]
@@ -43,15 +49,15 @@ def test_the_rigorous_grid_has_one_setting_for_every_method_and_chooses_nothing_
 def test_an_ablation_goes_without_tasks_that_the_config_does_not_run():
     def tasks(**keys):
         config = changed(ablations={"beta": {"setting": "beta", "values": [1.0], "tasks": ["sst2", "rte"]}}, **keys)
-        return {name: grid["tasks"] for name, grid in plan.build(validate(config)).grids.items()}
+        return {name: grid.tasks for name, grid in plan.build(validate(config)).grids.items()}
 
-    assert tasks()["ablations/beta"] == ["sst2"]
+    assert tasks()["ablations/beta"] == ("sst2",)
     assert set(tasks(tasks=["stsb"])) == {"grid"}
 
 
 def specs(**keys):
-    """Result -> spec of all but what the sweeps of a config add; those are in tests/sweeps."""
-    every = plan.build(validate(changed(**keys))).specs
+    """Name -> spec of everything but what the sweeps of a config add; those are in tests/sweeps."""
+    every = plan.build(validate(changed(**keys)), RESULTS).specs
     return {result: spec for result, spec in every.items() if "sweeps/" not in result and "+held_out" not in result}
 
 
@@ -63,57 +69,49 @@ def test_settings_have_two_levels_and_a_method_wins_over_training():
     }
     found = specs(settings=sections)
     stsb, sst2 = (found[f"students/adkd/{task}/seed-1"] for task in ("stsb", "sst2"))
-    assert (stsb["training"]["epochs"], stsb["training"]["batch_size"], stsb["settings"]["beta"]) == (4, 16, 5.0)
-    assert (sst2["training"]["epochs"], sst2["training"]["batch_size"], sst2["settings"]["beta"]) == (2, 16, 2.0)
-    assert found["students/pkd/stsb/seed-1"]["training"]["batch_size"] == 8
-    assert set(stsb["training"]) == set(TRAINING)
-    assert stsb["training"]["adam_epsilon"] == Training().adam_epsilon
-    assert stsb["settings"]["temperature"] == 2.0
-    assert [found[f"teachers/{t}/seed-shared"]["training"]["epochs"] for t in ("sst2", "stsb")] == [6, 7]
-    assert found["teachers/sst2/seed-shared"]["training"]["learning_rate"] == TINY["teacher"]["learning_rate"]
+    assert (stsb.training.epochs, stsb.training.batch_size, stsb.settings["beta"]) == (4, 16, 5.0)
+    assert (sst2.training.epochs, sst2.training.batch_size, sst2.settings["beta"]) == (2, 16, 2.0)
+    assert found["students/pkd/stsb/seed-1"].training.batch_size == 8
+    assert stsb.training.adam_epsilon == Training().adam_epsilon
+    assert stsb.settings["temperature"] == 2.0
+    assert [found[f"teachers/{t}/seed-shared"].training.epochs for t in ("sst2", "stsb")] == [6, 7]
+    assert found["teachers/sst2/seed-shared"].training.learning_rate == TINY["teacher"]["learning_rate"]
 
 
-def test_a_result_is_told_only_what_it_needs():
+def test_a_spec_holds_what_its_result_needs_and_nothing_else():
     found = specs()
-    for result, spec in found.items():
-        assert spec == json.loads(json.dumps(spec))
-        assert len(spec["code"]) == 64
-        for upstream in plan.upstream(spec):
-            assert list(found).index(upstream.removeprefix("results/")) < list(found).index(result)
-    inputs = {m: found[f"students/{m}/stsb/seed-1"]["inputs"] for m in TINY["methods"]}
-    signals = "results/signals/stsb/seed-shared"
-    assert inputs["finetune"] == {"data": "results/data/stsb", "signals": {}}
-    assert inputs["vanilla_kd"]["signals"] == {"logits": f"{signals}/logits"}
-    assert inputs["pkd"]["signals"] == {"logits": f"{signals}/logits", "cls": f"{signals}/cls"}
-    assert inputs["adkd"]["signals"] == {"logits": f"{signals}/logits", "token_maps": f"{signals}/maps-all-1"}
-    assert inputs["tinybert"]["teacher"] == "results/teachers/stsb/seed-shared"
-    assert "teacher" not in inputs["adkd"]
-    assert found["signals/stsb/seed-shared/maps-all-1"]["signal"] == {
-        "kind": "token_maps",
-        "top_k": None,
-        "steps": 1,
-        "layer": 0.0,
-    }
-    assert found["students/finetune/mnli/seed-1"]["evaluate"] == [
-        "validation_matched",
-        "validation_mismatched",
-        "test_matched",
-        "test_mismatched",
-    ]
+    for name, spec in found.items():
+        assert spec == type(spec).model_validate_json(spec.text())
+        assert spec.result == name
+        assert len(spec.code) == 64
+        for stage, upstream in spec.inputs.names():
+            assert found[upstream].stage == stage
+            assert list(found).index(upstream) < list(found).index(name)
+    inputs = {m: found[f"students/{m}/stsb/seed-1"].inputs for m in TINY["methods"]}
+    signals = "signals/stsb/seed-shared"
+    assert inputs["finetune"] == OfSignals(data="data/stsb", signals={}, teacher=None)
+    assert inputs["vanilla_kd"].signals == {"logits": f"{signals}/logits"}
+    assert inputs["pkd"].signals == {"logits": f"{signals}/logits", "cls": f"{signals}/cls"}
+    assert inputs["adkd"].signals == {"logits": f"{signals}/logits", "token_maps": f"{signals}/maps-all-1"}
+    assert inputs["tinybert"].teacher == "teachers/stsb/seed-shared"
+    assert inputs["adkd"].teacher is None
+    assert found["signals/stsb/seed-shared/maps-all-1"].token_map == TokenMap()
+    splits = tuple(f"{role}_{part}matched" for role in ("validation", "test") for part in ("", "mis"))
+    assert found["students/finetune/mnli/seed-1"].evaluate == splits
 
 
 def test_no_method_that_needs_a_teacher_no_teacher():
     found = specs(methods=["finetune"], reference="finetune")
-    assert {spec["stage"] for spec in found.values()} == {"data", "student", "latency"}
+    assert {spec.stage for spec in found.values()} == {"data", "student", "latency"}
 
 
 def test_teachers_are_shared_or_one_for_each_seed():
-    assert specs()["teachers/stsb/seed-shared"]["seed"] == 0
+    assert specs()["teachers/stsb/seed-shared"].seed == 0
     found = specs(teacher=TINY["teacher"] | {"seeds": "each"})
-    assert [found[f"teachers/stsb/seed-{seed}"]["seed"] for seed in (1, 2)] == [1, 2]
-    assert found["students/pkd/stsb/seed-2"]["inputs"]["signals"]["cls"] == "results/signals/stsb/seed-2/cls"
+    assert [found[f"teachers/stsb/seed-{seed}"].seed for seed in (1, 2)] == [1, 2]
+    assert found["students/pkd/stsb/seed-2"].inputs.signals["cls"] == "signals/stsb/seed-2/cls"
     config = validate(changed(teacher=TINY["teacher"] | {"seeds": "each"}))
-    assert [entry["seed"] for entry in plan.build(config).main["teachers"]] == [1, 2] * 3
+    assert [run.seed for run in plan.build(config).grid().teachers] == ["1", "2"] * 3
 
 
 def test_a_seed_adds_its_own_specs_and_changes_none():
@@ -124,19 +122,19 @@ def test_a_seed_adds_its_own_specs_and_changes_none():
 
 
 def test_held_out_selection_sets_examples_aside_and_otherwise_none():
-    assert specs()["data/stsb"]["held_out"] == 0
-    assert specs(selection="held_out")["data/stsb"]["held_out"] == 0.1
+    assert specs()["data/stsb"].held_out == 0
+    assert specs(selection="held_out")["data/stsb"].held_out == 0.1
 
 
 def test_rows_may_be_cut_by_task_and_the_grid_says_so():
     data = TINY["data"] | {"train_rows": {"stsb": 99}, "expected_rows": {"sst2": {"test": None}}}
     grid = plan.build(validate(changed(data=data)))
-    assert grid.specs["data/stsb"]["train_rows"] == 99
-    assert grid.specs["data/mnli"]["train_rows"] is None
-    assert grid.specs["data/sst2"]["exceptions"] == {"test": None}
-    assert grid.specs["students/pkd/sst2/seed-1"]["evaluate"] == ["validation"]
-    assert any("99" in note for note in grid.main["notes"])
-    assert any("sst2: test is absent" in note for note in grid.main["notes"])
+    assert grid.specs["data/stsb"].train_rows == 99
+    assert grid.specs["data/mnli"].train_rows is None
+    assert grid.specs["data/sst2"].exceptions == {"test": None}
+    assert grid.specs["students/pkd/sst2/seed-1"].evaluate == ("validation",)
+    assert any("99" in note for note in grid.grid().notes)
+    assert any("sst2: test is absent" in note for note in grid.grid().notes)
 
 
 ABLATED = {
@@ -153,80 +151,71 @@ def test_a_point_of_an_ablation_differs_from_its_base_in_just_what_it_sets():
     assert {result: grid.specs[result] for result in before} == before, "an ablation changes no run of the main grid"
     base = grid.specs["students/adkd/stsb/seed-1"]
     for result, what in {
-        "students/adkd+beta=50/stsb/seed-1": {"settings": base["settings"] | {"beta": 50}},
-        "students/adkd+student=from_teacher_layers-2/stsb/seed-1": {"student": {"from_teacher_layers": [2]}},
+        "students/adkd+beta=50/stsb/seed-1": {"settings": base.settings | {"beta": 50}},
+        "students/adkd+student=from_teacher_layers-2/stsb/seed-1": {"student": StudentConfig(from_teacher_layers=(2,))},
     }.items():
-        assert grid.specs[result] == base | what
+        assert grid.specs[result] == base.model_copy(update=what | {"result": result})
     beta = grid.grids["ablations/beta"]
-    assert beta["methods"] == ["adkd", "adkd+beta=0.0", "adkd+beta=10.0", "adkd+beta=50"]
-    assert beta["labels"]["adkd+beta=0.0"] == "beta = 0.0"
-    places = {(entry["method"], entry["task"]): entry["result"] for entry in beta["runs"] if entry["seed"] == 1}
+    assert beta.methods == ("adkd", "adkd+beta=0.0", "adkd+beta=10.0", "adkd+beta=50")
+    assert beta.labels["adkd+beta=0.0"] == "beta = 0.0"
+    places = {(run.method, run.task): run.result for run in beta.students if run.seed == "1"}
     assert places["adkd+beta=10.0", "stsb"] == places["adkd", "stsb"], "a point that changes nothing is the base's run"
-    assert grid.grids["ablations/loss"]["tasks"] == ["mnli"]
-    assert {(one["method"], one["task"]) for one in grid.grids["ablations/view"]["skipped"]} == {
-        (f"adkd+views={view}", task) for view in (0, 1) for task in ("sst2", "stsb")
+    assert grid.grids["ablations/loss"].tasks == ("mnli",)
+    skipped = grid.grids["ablations/view"].skipped
+    assert {method: set(tasks) for method, tasks in skipped.items()} == {
+        f"adkd+views={view}": {"sst2", "stsb"} for view in (0, 1)
     }
     assert len(grid.metrics("ablations/loss")) == 2 * len(TINY["seeds"]) + 1
 
 
 def test_the_speed_of_every_architecture_is_measured_once_per_task():
     grid = plan.build(validate(changed(ablations=ABLATED)))
-    assert len({entry["latency"] for entry in grid.main["runs"]}) == len(TINY["tasks"])
-    assert len({entry["latency"] for entry in grid.grids["ablations/size"]["runs"]}) == 2 * len(TINY["tasks"])
+    assert len({run.latency for run in grid.grid().students}) == len(TINY["tasks"])
+    assert len({run.latency for run in grid.grids["ablations/size"].students}) == 2 * len(TINY["tasks"])
 
 
 def test_contaminated_scores_are_noted():
     config = changed(teacher={"model": "minilm_l6"}, student={"from_teacher_layers": [1, 3, 5]}, tasks=["mnli", "stsb"])
-    (note,) = plan.build(validate(config)).main["notes"]
+    (note,) = plan.build(validate(config)).grid().notes
     assert note.endswith("scores on mnli are contaminated")
 
 
+def written(results, **keys):
+    planned = plan.build(validate(changed(**keys)), results)
+    planned.write()
+    return planned
+
+
 def test_files_are_written_only_where_something_changed(tmp_path):
-    root = tmp_path / "results"
-    plan.write(validate(changed()), root)
-    before = {path: path.stat().st_mtime_ns for path in root.rglob("*.json")}
-    grid = plan.write(validate(changed(seeds=[1, 2, 3], settings={"pkd": {"all": {"beta": 1.0}}})), root)
-    after = {path: path.stat().st_mtime_ns for path in root.rglob("*.json")}
-    fresh = {str(path.relative_to(root / "plan")) for path in after if before.get(path) != after[path]}
+    results = Results(tmp_path / "results")
+    written(results)
+    before = {path: path.stat().st_mtime_ns for path in results.root.rglob("*.json")}
+    planned = written(results, seeds=[1, 2, 3], settings={"pkd": {"all": {"beta": 1.0}}})
+    after = {path: path.stat().st_mtime_ns for path in results.root.rglob("*.json")}
+    fresh = {str(path.relative_to(results.root / "plan")) for path in after if before.get(path) != after[path]}
     assert "data/stsb.json" not in fresh
     assert "grid.json" in fresh
-    assert grid.main == json.loads((root / "plan/grid.json").read_text())
-    for result, spec in grid.specs.items():
-        assert json.loads((root / "plan" / f"{result}.json").read_text()) == spec
-        assert plan.result_of(root / "plan" / f"{result}.json") == root / result
+    assert Grid.load(results.plan_file("grid")) == planned.grid()
+    for name, spec in planned.specs.items():
+        assert results.spec(name) == spec
 
 
 def test_a_spec_that_is_put_back_is_no_newer_than_the_result_made_by_it(tmp_path):
-    root = tmp_path / "results"
-    here, there = validate(changed()), validate(changed(threads=2))
-    grid = plan.write(here, root)
-    report = root / "students/pkd/stsb/seed-1/metrics.json"
-    report.parent.mkdir(parents=True)
-    report.write_text(json.dumps({"spec": grid.specs["students/pkd/stsb/seed-1"]}))
-    os.utime(report, (1e9, 1e9))
-    spec = root / "plan/students/pkd/stsb/seed-1.json"
-    plan.write(there, root)
-    assert spec.stat().st_mtime > 1e9
-    plan.write(here, root)
-    assert spec.stat().st_mtime == 1e9
-
-
-def test_reading_a_spec_of_another_stage_is_refused(tmp_path):
-    root = tmp_path / "results"
-    plan.write(validate(changed()), root)
-    path = root / "plan/data/stsb.json"
-    assert plan.read_spec(path, "data")["task"] == "stsb"
-    with pytest.raises(InputError, match='stage "data"; allowed here is "student"'):
-        plan.read_spec(path, "student")
-    with pytest.raises(InputError, match="no such spec"):
-        plan.read_spec(root / "plan/data/nothing.json", "data")
-    with pytest.raises(InputError, match="is not the spec of a result"):
-        plan.read_spec(tmp_path / "elsewhere.json", "data")
+    results = Results(tmp_path / "results")
+    spec = written(results).specs["students/pkd/stsb/seed-1"]
+    write_run(results, spec, {})
+    os.utime(results.report_file(spec.result, spec.stage), (1e9, 1e9))
+    file = results.plan_file(spec.result)
+    written(results, threads=2)
+    assert file.stat().st_mtime > 1e9
+    written(results)
+    assert file.stat().st_mtime == 1e9
 
 
 def test_planning_imports_no_torch():
     script = (
-        "import sys; from pathlib import Path; from adkd.plan import plan; "
+        "import sys; from pathlib import Path; from adkd.plan import plan; from adkd.plan.checks import validate; "
+        "from adkd.plan.config import load_config; "
         f"plan.build(validate(load_config([Path({str(FOLDER / 'paper.yaml')!r})]))); "
         "assert not {'torch', 'transformers', 'datasets', 'pandas', 'optuna'} & set(sys.modules)"
     )
