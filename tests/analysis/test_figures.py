@@ -8,17 +8,19 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from adkd.analysis.collect.scores import collect
-from adkd.analysis.figures import cost, curve, differences, stage, tuning
+from adkd.analysis.figures import cost, curve, differences, stage, study, tuning
 from adkd.analysis.figures import scores as score_figure
 from adkd.analysis.figures.palette import BLACK, VERMILION, looks
-from adkd.analysis.grid import Grid, read_grid, read_scores
+from adkd.analysis.grid import read_grid, read_scores
 from adkd.analysis.stats.budget import expected_best
 from adkd.analysis.tables import stage as tables
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_json
+from adkd.plan.specs import StudyDefinition
+from adkd.sweeps.trials import COMPLETE, Trial
 
 METHODS = ("finetune", "vanilla_kd", "adkd")
 
@@ -107,16 +109,8 @@ def test_every_difference_is_a_diamond_on_its_interval(scored, seeds):
     assert ("one seed: no interval" in heading) == (len(seeds) == 1)
 
 
-def ablation(results) -> Grid:
-    """The same runs as the grid of an ablation."""
-    grid = results / "plan/ablations/skill.json"
-    write_json(grid, read_json(results / "plan/grid.json") | {"title": "Skill", "setting": "skill"})
-    return read_grid(grid)
-
-
 def test_the_points_of_an_ablation_are_rows_beside_its_base(scored):
-    _, scores, results = scored(tasks=("rte",))
-    grid = ablation(results)
+    grid, scores, _ = scored(tasks=("rte",), title="Skill", setting="skill")
     figure = curve.draw(grid, scores)
     (axes,) = panels(figure).values()
     mean = 100 * scores[scores["task"] == "rte"].groupby("method")["value"].mean()
@@ -164,11 +158,39 @@ def test_tuning_is_a_line_per_method_over_its_trials(scored):
     assert shown["STS-B"].get_ylabel() == "held-out Spearman (×100)"
 
 
+def test_the_figures_of_a_study_show_every_trial():
+    space = {"alpha": {"type": "float", "low": 0.1, "high": 0.9, "log": False}, "top_k": {"choices": [4, 8]}}
+    space["top_k"]["type"] = "choice"
+    about = {"method": "adkd", "task": "stsb", "variant": "full", "sampler": "tpe", "startup": 2, "seed": 0}
+    definition = StudyDefinition(**about, space=space, trials={}, upstream={}, signals=())
+    scores = {0: 0.4, 1: 0.7, 3: 0.5}
+    trials = [Trial(n, {"alpha": 0.2 * n + 0.1, "top_k": 8}, COMPLETE, {1: score}) for n, score in scores.items()]
+    trials.insert(2, Trial(2, {"alpha": 0.5, "top_k": 4}, "diverged"))
+    weights = pd.DataFrame({"setting": ["alpha", "top_k"], "importance": [0.8, np.nan], "trials": 3})
+    shown = study.draw(definition, trials, weights)
+    (history,), (importance,), (expected,) = (shown[name].axes for name in ("history", "importance", "expected"))
+    np.testing.assert_allclose(history.collections[0].get_offsets(), [[0, 40], [1, 70], [3, 50]])
+    so_far, crosses = history.lines
+    np.testing.assert_allclose(so_far.get_ydata(), [40, 70, 70])
+    assert list(crosses.get_xdata()) == [2]
+    assert [bar.get_width() for bar in importance.patches] == [0.8, 0]
+    assert [text.get_text() for text in importance.texts] == ["unknown"]
+    np.testing.assert_allclose(expected.lines[0].get_ydata(), 100 * expected_best(list(scores.values())))
+    alpha, top_k = (axes for axes in shown["slices"].axes if axes.axison)
+    assert (alpha.get_xlabel(), top_k.get_xlabel()) == ("alpha", "top_k")
+    low, high = alpha.get_xlim()
+    assert low < 0.1 < 0.9 < high, "all of the range, not only what was tried"
+    for axes, places in ((alpha, [0.1, 0.3, 0.7]), (top_k, [1, 1, 1])):
+        dots = [part.get_offsets()[0] for part in axes.collections]
+        np.testing.assert_allclose(dots, list(zip(places, [40, 70, 50], strict=True)))
+        assert [to_hex(part.get_facecolor()[0]) == VERMILION for part in axes.collections] == [False, True, False]
+
+
 def test_the_same_results_are_the_same_files_and_their_text_stays_text(scored):
-    grid, _, results = scored(notes=[])
+    grid, _, results = scored()
 
     def drawn(name):
-        stage.write(grid.path, results / "scores.csv", results / "tables", results / name)
+        stage.write(grid.file, results / "scores.csv", results / "tables", results / name)
         return {path.name: path.read_bytes() for path in (results / name).iterdir()}
 
     first = drawn("figures")
