@@ -1,4 +1,4 @@
-"""One student or one study from its config, without Snakemake: the same specs, the same files."""
+"""One student or one study from its config without Snakemake, with the same specs and the same files."""
 
 import sys
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ from adkd.runner import run, run_missing
 
 
 def run_student(config: Mapping[str, Any], method: str, task: str, seed: int, results: Results) -> RunReport:
-    """Make one student and everything that it is made from, as far as it is missing; returns its report.
+    """Compute one student and the results that it needs, unless they exist already; returns its report.
 
     Args:
-        config: not yet validated; its methods, tasks, seeds and ablations do not count.
+        config: not yet validated; its methods, tasks, seeds and ablations are ignored.
 
     Raises:
-        InputError, RunError: as ``run_missing``; and the config has a mistake.
+        InputError, RunError: as ``run_missing``, or the config is invalid.
     """
     only = {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method, "ablations": {}}
     planned = plan.build(validate({**config, **only}), results)
@@ -39,14 +39,14 @@ def run_student(config: Mapping[str, Any], method: str, task: str, seed: int, re
 
 
 def run_study(config: Mapping[str, Any], method: str, task: str, trials: int | None, results: Results) -> str:
-    """Carry out a study, as far as it is missing; returns its best settings, in words.
+    """Carry out the trials of a study that do not exist yet; returns its best settings as text.
 
     Args:
-        config: not yet validated; its methods, tasks, seeds and ablations do not count.
+        config: not yet validated; its methods, tasks, seeds and ablations are ignored.
         trials: the budget; that of the config if None.
 
     Raises:
-        InputError: the config has a mistake, the budget is spent, or there are trials of another study.
+        InputError: the config is invalid, the budget is spent, or there are trials of another study.
         RunError: a run failed, or no trial has a score.
     """
     only = {"methods": [method], "tasks": [task], "reference": method, "ablations": {}, "settings_from": "config"}
@@ -60,20 +60,21 @@ def run_study(config: Mapping[str, Any], method: str, task: str, trials: int | N
     _refuse_another(spec, results)
     _refuse_spent(spec, results)
     run_missing([planned.specs[below] for below in planned.needed(name)], results)
-    own = [one for one in planned.specs.values() if isinstance(one, RoundSpec | WorkerSpec | StudySpec)]
-    for one in own:
-        results.write_spec(one)
+    rounds = [planned_spec for planned_spec in planned.specs.values() if isinstance(planned_spec, RoundSpec)]
+    workers = [planned_spec for planned_spec in planned.specs.values() if isinstance(planned_spec, WorkerSpec)]
+    for own in (*rounds, *workers, spec):
+        results.write_spec(own)
     if spec.mode == "workers":
-        run(next(one for one in own if isinstance(one, WorkerSpec)), results)
+        run(workers[0], results)
     else:
-        _run_rounds(spec, [one for one in own if isinstance(one, RoundSpec)], results)
+        _run_rounds(spec, rounds, results)
     run(spec, results)
     best = best_of(results, name)
     return f"{best.read_text(encoding='utf-8')}\nwrote {best}; trials.csv, importance.csv and figures/ lie beside it"
 
 
 def _run_rounds(spec: StudySpec, rounds: list[RoundSpec], results: Results) -> None:
-    """Round after round, the trials that are missing, one after the other on one device."""
+    """Carry out the trials that do not exist yet, round by round, one after the other on one device."""
     names = iter((spec.inputs.trial or {}).values())
     scores: list[float] = []
     with (
@@ -81,9 +82,9 @@ def _run_rounds(spec: StudySpec, rounds: list[RoundSpec], results: Results) -> N
         logging_redirect_tqdm(),
         _bar(len(spec.inputs.trial or {})) as bar,
     ):
-        for one in rounds:
-            run(one, results)
-            for _ in range(one.batch * len(spec.study.trials)):
+        for round_spec in rounds:
+            run(round_spec, results)
+            for _ in range(round_spec.batch * len(spec.study.trials)):
                 if (name := next(names, None)) is None:
                     return
                 trial = results.spec(name, TrialSpec)
@@ -100,9 +101,9 @@ def _bar(total: int) -> tqdm:
 
 
 def _refuse_another(spec: StudySpec, results: Results) -> None:
-    """Refuse to put trials over those of another study."""
+    """Raise if the directory has trials of another study."""
     out = results.directory(spec.result)
-    remedy = f"put the config back, or move {out} away"
+    remedy = f"restore the config, or move {out} away"
     if results.report_file(spec.result, spec.stage).is_file():
         refuse_another(str(out), results.stored(spec).spec.study, spec.study, remedy)
     for report in sorted(out.glob("round-*/trial-*/seed-*/trial.json")):
@@ -114,12 +115,12 @@ def _refuse_another(spec: StudySpec, results: Results) -> None:
 
 
 def _refuse_spent(spec: StudySpec, results: Results) -> None:
-    """Refuse a budget that leaves nothing to do."""
+    """Raise if the budget is spent."""
     if not results.report_file(spec.result, spec.stage).is_file():
         return
     stored = results.stored(spec).spec
     if (stored.study, stored.mode) == (spec.study, spec.mode) and stored.trials >= spec.trials:
         raise InputError(
             f"the budget of {spec.trials} trials is spent: {results.directory(spec.result)} has {stored.trials}",
-            remedy=f"ask for more, such as --trials {stored.trials + spec.batch}",
+            remedy=f"set a larger one, such as --trials {stored.trials + spec.batch}",
         )

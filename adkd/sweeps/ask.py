@@ -1,4 +1,4 @@
-"""Proposes the next round of trials from the results of all previous rounds."""
+"""The next round of trials, proposed from the results of all previous rounds."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from adkd.sweeps.trials import as_study, distributions, finished, sampler
 
 
 def ask(spec: RoundSpec, results: Results) -> None:
-    """Write the specs of a round's trials, ``plan/sweeps/METHOD/TASK/round-R/trial-I/seed-S.json``.
+    """The stage: write the specs of a round's trials, ``plan/sweeps/METHOD/TASK/round-R/trial-I/seed-S.json``.
 
-    The sampler is seeded by the round, and earlier results are replayed in the order of their numbers: the same results
-    give the same points, in whatever order and on however many cores they were made.
+    The seed of the sampler depends on the round, and previous results are replayed in the order of their numbers. So
+    the same results give the same points, in whatever order and by however many processes they were computed.
 
     Raises:
-        InputError: an earlier trial is missing, or belongs to another study.
+        InputError: a previous trial is missing, or belongs to another study.
     """
     study, name = spec.study, spec.result.rpartition("/")[0]
     for number, values in enumerate(points(spec, results), spec.number * spec.batch):
@@ -26,7 +26,7 @@ def ask(spec: RoundSpec, results: Results) -> None:
 
 
 def points(spec: RoundSpec, results: Results) -> list[dict[str, Any]]:
-    """The points of a round, as many as its batch has."""
+    """The points of a round, one for each trial of the batch."""
     definition, batch = spec.study, spec.batch
     if definition.variant == "grid":
         first = spec.number * batch
@@ -34,5 +34,5 @@ def points(spec: RoundSpec, results: Results) -> list[dict[str, Any]]:
     study = as_study(definition, finished(definition, spec.inputs.trial or {}, results))
     study.sampler = sampler(definition, "round", spec.number)
     searched = distributions(definition.space)
-    # Optuna counts trials that have no result yet as poor ones (constant liar), which spreads a batch out.
+    # Optuna counts trials without a result as poor ones (constant liar), which spreads the points of a batch.
     return [study.ask(searched).params for _ in range(batch)]

@@ -1,4 +1,4 @@
-"""The trials of a study as an Optuna journal of its own, for tools that read one, such as optuna-dashboard."""
+"""Export of a study's trials as an Optuna journal, for tools such as optuna-dashboard."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from adkd.sweeps.trials import as_study
 
 
 def write(spec: StudySpec, results: Results) -> Path:
-    """Write ``exported.journal`` into the directory of a study, whichever mode it has; returns its path.
+    """Write ``exported.journal`` into the directory of a study of either mode, and return its path.
 
     Raises:
         InputError: trials are missing, still running, or belong to another study.

@@ -1,4 +1,4 @@
-"""What a study found: its trials, the best of them, and which settings mattered."""
+"""The outcome of a study: its trials, the best of them, and the importance of settings."""
 
 import warnings
 from collections import Counter
@@ -16,30 +16,30 @@ from adkd.plan.specs import StudyDefinition, StudySpec
 from adkd.sweeps.trials import COMPLETE, STATES, Trial, as_study, finished
 
 FEWEST = 4
-"""With fewer scored trials nothing is said of which settings matter."""
+"""Smallest number of scored trials from which the importance of settings is estimated."""
 
 
 def read(spec: StudySpec, results: Results) -> list[Trial]:
-    """The trials of a study, in the order of their numbers, wherever they are kept.
+    """The trials of a study of either mode, in the order of their numbers.
 
     Raises:
         InputError: trials are missing, still running, or belong to another study.
     """
     if spec.mode == "rounds":
         return finished(spec.study, spec.inputs.trial or {}, results)
-    from adkd.sweeps.storage import recorded  # databases, needed for few
+    from adkd.sweeps.storage import recorded  # imports a database driver, which most studies do not need
 
     return recorded(spec, results)
 
 
 def outcomes(trials: list[Trial]) -> str:
-    """How many trials ended how, in words."""
+    """The number of trials in every state, as text."""
     counts = Counter(trial.state for trial in trials)
     return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
 
 
 def summary(trials: list[Trial], winner: Trial) -> dict[str, Any]:
-    """What tables of several studies need of one."""
+    """The part of a study's report that the tables of several studies need."""
     counts = Counter(trial.state for trial in trials)
     return {
         "counts": {state: counts[state] for state in STATES},
@@ -62,24 +62,26 @@ def trials_table(definition: StudyDefinition, trials: list[Trial]) -> pd.DataFra
 
 
 def importances(definition: StudyDefinition, trials: list[Trial]) -> pd.DataFrame:
-    """Setting -> its share in what told good trials from bad ones (PED-ANOVA, Watanabe et al. 2023), and the number of
-    scored trials behind it; empty where those are too few or all equal, and for a setting with a single value."""
+    """Setting -> its importance (PED-ANOVA, Watanabe et al. 2023) and the number of scored trials that it is based on.
+
+    The importance is missing if there are too few scores or all are equal, and for a setting with a single value.
+    """
     scores = {trial.score for trial in trials if trial.score is not None}
     count = sum(trial.score is not None for trial in trials)
-    found: dict[str, float] = {}
+    importance: dict[str, float] = {}
     if count >= FEWEST and len(scores) > 1:
         study = as_study(definition, [trial for trial in trials if trial.score is not None])
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    rows = [(key, found.get(key, np.nan), count) for key in definition.space]
+            importance = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    rows = [(key, importance.get(key, np.nan), count) for key in definition.space]
     table = pd.DataFrame(rows, columns=["setting", "importance", "trials"])
     return table.sort_values("importance", ascending=False, kind="stable", na_position="last")
 
 
 def about(spec: StudySpec, trials: list[Trial], winner: Trial) -> list[str]:
-    """What stands above the best settings: what they are the best of."""
+    """The comment above the best settings: which study they are from."""
     definition = spec.study
     metric = task(definition.task).metrics[0]
     seeds = f"seed{'s' * (len(definition.trials) > 1)} {', '.join(definition.trials)}"
@@ -87,5 +89,5 @@ def about(spec: StudySpec, trials: list[Trial], winner: Trial) -> list[str]:
         f"{definition.method} on {definition.task}: trial {winner.number}, the best of {spec.trials} "
         f"({outcomes(trials)})",
         f"by {metric_title(metric)} on a held-out part of train, {winner.score:.4f}, mean over {seeds}.",
-        "Made by a sweep and made anew by the next: to use it, layer it over a config, or say settings_from: sweeps.",
+        "A sweep overwrites this file. To use it, layer it over a config, or set settings_from: sweeps.",
     ]

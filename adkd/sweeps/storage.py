@@ -1,8 +1,8 @@
-"""The storage that workers share: a journal file or a database, the study in it, and who counts as dead.
+"""The storage that workers share, a journal file or a database, and the detection of dead workers.
 
-A slot of the budget is a trial that was asked for, together with all that try it again: however often a worker dies,
-its point is counted once. Nothing here relies on what a storage offers beyond trials and their attributes, so that a
-journal file, SQLite and PostgreSQL behave alike.
+A slot of the budget is a trial together with all its retries: however often a worker dies, the point counts once. The
+code uses nothing of a storage but trials and their attributes, so that a journal file, SQLite and PostgreSQL behave in
+the same way.
 """
 
 import json
@@ -26,17 +26,17 @@ from adkd.plan.specs import Storage, StudyDefinition, StudySpec, WorkerSpec
 from adkd.sweeps.trials import COMPLETE, DIVERGED, FAILED, PRUNED, Trial
 
 RETRY_OF, WITHDRAWN, HEARTBEAT = "retry_of", "withdrawn", "heartbeat"
-"""Attributes of a trial: the number of the trial that it tries again; that it is too many; when it last was alive."""
+"""Attributes of a trial: number of the trial that it retries; whether it is surplus; time of the last heartbeat."""
 RETRIES = 3
-"""So often a point is tried again after its worker died or broke down; then it counts as failed."""
+"""Number of retries of a point whose worker died or failed; after that the point counts as failed."""
 DEFINITION = "told"
 """Attribute of a study: its definition and its pruner."""
 COMMAND = "snakemake sweep"
 GRACE = 4
-"""Signs of life that may be missing in a row."""
+"""Number of consecutive heartbeats that may be missing."""
 
 _FAILURES = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, OSError, ImportError, ValueError)
-"""What a storage that cannot be used raises; a journal that is none, for one, a ValueError."""
+"""Exceptions of a storage that cannot be used; a file that is not a journal, for example, raises ValueError."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Stored:
     storage: Storage
     results: Results
     heartbeat: float = 15.0
-    """Seconds between two signs of life."""
+    """Seconds between two heartbeats."""
 
     @classmethod
     def of(cls, spec: WorkerSpec | StudySpec, results: Results) -> "Stored":
-        """The study that a spec is about."""
+        """The study of a spec."""
         assert spec.storage is not None
         heartbeat = {"heartbeat": spec.heartbeat} if isinstance(spec, WorkerSpec) else {}
         return cls(spec.study, spec.storage, results, **heartbeat)
@@ -63,11 +63,11 @@ class Stored:
 
     @property
     def name(self) -> str:
-        """What the study is called there."""
+        """The name of the study in the storage."""
         return f"{self.storage.name}/{self.definition.method}/{self.definition.task}"
 
     def backend(self) -> BaseStorage:
-        """The storage as Optuna has it."""
+        """The storage as an object of Optuna."""
         if self.storage.is_file:
             Path(self.place).parent.mkdir(parents=True, exist_ok=True)
             _refuse_other_file(Path(self.place))
@@ -77,10 +77,10 @@ class Stored:
 
 
 def opened(spec: WorkerSpec, results: Results) -> optuna.Study:
-    """The study of a worker's spec in its storage, created if it is not there.
+    """The study of a worker's spec in its storage; creates it if necessary.
 
     Raises:
-        InputError: the storage cannot be reached or is locked, or has another study of this name; says what differs.
+        InputError: the storage cannot be reached or is locked, or has a different study of this name.
     """
     stored = Stored.of(spec, results)
     wanted = {"study": spec.study.as_json(), "pruner": spec.pruner}
@@ -102,7 +102,7 @@ def recorded(spec: StudySpec, results: Results) -> list[Trial]:
     """The trials of a study whose workers have finished, from its storage.
 
     Raises:
-        InputError: the storage cannot be read, does not have the study, or trials of it are not finished.
+        InputError: the storage cannot be read, does not have the study, or has unfinished trials of it.
     """
     stored = Stored.of(spec, results)
     if stored.storage.is_file and not Path(stored.place).is_file():
@@ -124,17 +124,17 @@ def recorded(spec: StudySpec, results: Results) -> list[Trial]:
 
 
 def slots(trials: Sequence[FrozenTrial]) -> list[int]:
-    """The numbers of the trials that were asked for first, in order: what the budget counts."""
+    """The numbers of the trials that are not retries, in order: the trials that count against the budget."""
     return sorted({root(trial) for trial in trials if WITHDRAWN not in trial.user_attrs})
 
 
 def root(trial: FrozenTrial) -> int:
-    """The number of the trial that this one tries again, or its own."""
+    """The number of the trial that this one retries, or its own number."""
     return trial.user_attrs.get(RETRY_OF, trial.number)
 
 
 def open_slots(trials: Sequence[FrozenTrial]) -> Iterator[int]:
-    """The slots that are neither done nor given up."""
+    """The slots that are neither finished nor given up."""
     for slot in slots(trials):
         tries = [trial for trial in trials if root(trial) == slot and WITHDRAWN not in trial.user_attrs]
         if not any(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in tries) and (
@@ -144,9 +144,10 @@ def open_slots(trials: Sequence[FrozenTrial]) -> Iterator[int]:
 
 
 def reap(study: optuna.Study, heartbeat: float) -> list[int]:
-    """Fail every trial whose worker is dead, and queue the points of failed ones again; returns those that died.
+    """Mark every trial of a dead worker as failed, queue failed points again, and return the trials of dead workers.
 
-    Any worker may do this at any time. Where two queue the same point, the later one is withdrawn once it is taken.
+    Any worker may do this at any time. If two workers queue the same point, the later trial is withdrawn when it is
+    taken.
     """
     dead = []
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
@@ -155,7 +156,7 @@ def reap(study: optuna.Study, heartbeat: float) -> list[int]:
             try:
                 study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
             except UpdateFinishedTrialError:
-                continue  # another worker was faster, or it has ended after all
+                continue  # another worker was faster, or the trial has ended in the meantime
             dead.append(trial.number)
     trials = study.get_trials(deepcopy=False)
     for slot in open_slots(trials):
@@ -166,10 +167,10 @@ def reap(study: optuna.Study, heartbeat: float) -> list[int]:
 
 
 def is_surplus(trial: FrozenTrial, trials: Sequence[FrozenTrial], budget: int) -> bool:
-    """Whether a trial that was just taken is one too many: over the budget, or a point that was queued before."""
+    """Whether a trial that was taken now exceeds the budget, or retries a point that another trial retries already."""
     if RETRY_OF in trial.user_attrs:
-        earlier = [one for one in trials if root(one) == root(trial) and one.number < trial.number]
-        return any(one.state != TrialState.FAIL for one in earlier if WITHDRAWN not in one.user_attrs)
+        earlier = [t for t in trials if root(t) == root(trial) and t.number < trial.number]
+        return any(t.state != TrialState.FAIL for t in earlier if WITHDRAWN not in t.user_attrs)
     return slots(trials).index(trial.number) >= budget
 
 
@@ -189,24 +190,25 @@ def _unusable(stored: Stored, error: Exception) -> InputError:
 
 def _refuse_another(stored: Stored, known: str | None, wanted: dict[str, Any]) -> None:
     if known is None:
-        raise InputError(f"{stored.place} has a foreign study {stored.name}", remedy="set sweeps.name to another name")
-    if (there := json.loads(known)) != wanted:
-        where, before, now = difference(there, wanted)
+        what = f"{stored.place} has a study {stored.name} that this suite did not create"
+        raise InputError(what, remedy="set sweeps.name to another name")
+    if (recorded_definition := json.loads(known)) != wanted:
+        where, before, now = difference(recorded_definition, wanted)
         raise InputError(
             f"{stored.place}, study {stored.name}, belongs to another study: {where} was {before}, is now {now}",
-            remedy="put the config back, set sweeps.name or sweeps.storage to another one, or move the file away",
+            remedy="restore the config, change sweeps.name or sweeps.storage, or move the file away",
         )
 
 
 def _trial(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> Trial:
     attributes = trial.user_attrs
     state = {TrialState.COMPLETE: COMPLETE, TrialState.PRUNED: PRUNED, TrialState.FAIL: FAILED}[trial.state]
-    note = f"tries trial {root(trial)} again" if RETRY_OF in attributes else ""
+    note = f"retries trial {root(trial)}" if RETRY_OF in attributes else ""
     if diverged := attributes.get("diverged"):
         state, note = DIVERGED, "; ".join(filter(None, [note, diverged]))
-    later = [one.number for one in trials if root(one) == root(trial) and one.number > trial.number]
+    later = [t.number for t in trials if root(t) == root(trial) and t.number > trial.number]
     if state == FAILED:
-        note = "; ".join(filter(None, [note, f"its worker died; tried again as {later[0]}" if later else "given up"]))
+        note = "; ".join(filter(None, [note, f"its worker died; retried as trial {later[0]}" if later else "given up"]))
     scores = {int(seed): score for seed, score in attributes.get("scores", {}).items()}
     length = trial.duration.total_seconds() if trial.duration else 0.0
     started = trial.datetime_start.timestamp() if trial.datetime_start else None

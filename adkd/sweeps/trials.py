@@ -1,4 +1,4 @@
-"""Trials: what a study asks them, what came of them, and both as Optuna has it."""
+"""Trials of a study: their specs, their results, and the conversion of both to Optuna."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,12 +25,12 @@ from adkd.plan.specs import StudyDefinition
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 STATES = COMPLETE, PRUNED, DIVERGED, FAILED = "complete", "pruned", "diverged", "failed"
-"""What became of a trial. The first three count against the budget; a failed one is tried again, as another trial."""
+"""States of a finished trial. The first three count against the budget; a failed trial is retried as another trial."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of a space, tried."""
+    """One point of a space and its result."""
 
     number: int
     values: dict[str, Any]
@@ -39,20 +39,20 @@ class Trial:
     scores: dict[int, float] = field(default_factory=dict)
     """Seed -> held-out score, as a fraction."""
     seconds: float = 0.0
-    """Of all seeds, added up."""
+    """Sum over seeds."""
     started: float | None = None
     """Seconds since 1970."""
     note: str = ""
-    """Why it has no score, or what it tries again."""
+    """Why it has no score, or which trial it retries."""
 
     @property
     def score(self) -> float | None:
-        """Mean over seeds; None without one."""
+        """Mean over seeds; None for a trial that is not complete."""
         return fmean(self.scores.values()) if self.state == COMPLETE else None
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """A space as Optuna has it; what a seeded sampler draws depends on their order."""
+    """A space as Optuna's distributions, in a fixed order, on which the draws of a seeded sampler depend."""
     kinds = {"int": IntDistribution, "float": FloatDistribution}
     return {
         key: CategoricalDistribution(entry["choices"])
@@ -63,7 +63,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 
 
 def finished(definition: StudyDefinition, names: Mapping[str, str], results: Results) -> list[Trial]:
-    """The trials of a study that have results of these names, in the order of their numbers.
+    """The trials of a study from the results with these names, in the order of their numbers.
 
     Args:
         names: ``NUMBER/SEED`` -> name.
@@ -78,7 +78,7 @@ def finished(definition: StudyDefinition, names: Mapping[str, str], results: Res
 
 
 def as_study(definition: StudyDefinition, trials: Sequence[Trial]) -> optuna.Study:
-    """An in-memory study that has finished these trials. To Optuna a diverged trial is a pruned one: tried, no good."""
+    """An in-memory study with these finished trials. Diverged trials are converted to pruned ones."""
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
     study.add_trials([_frozen(definition, trial) for trial in trials])
     return study

@@ -1,7 +1,7 @@
-"""A worker: takes trials from the storage that it shares with others, until the budget of the study is spent.
+"""A worker, which takes trials from a shared storage until the budget of the study is spent.
 
-Which points are tried, and which trials are pruned, depends on when each worker ends a trial: this is the fast way, not
-the reproducible one. What a trial scores does not depend on it.
+The points that are tried and the trials that are pruned depend on the time at which every worker finishes a trial, so
+this mode is fast and not reproducible. The score of a trial with given settings is reproducible.
 """
 
 import logging
@@ -27,18 +27,18 @@ log = logging.getLogger(__name__)
 
 
 def work(spec: WorkerSpec, results: Results) -> None:
-    """Carry out trials until none is left to do or to wait for, then write ``worker.json``.
+    """The stage: carry out trials until all trials of the study are finished, then write ``worker.json``.
 
-    A worker stays while others are at work, so that somebody is there to try again what a dead one has left.
+    A worker stays while others are running, so that it can retry the trial of a worker that dies.
 
     Raises:
         InputError: the storage cannot be used, or belongs to another study.
     """
     began, done = time.perf_counter(), []
     study = opened(spec, results)
-    there = len(study.get_trials(deepcopy=False))
-    # Another seed after every start: with the same one a worker that goes on would ask for the same points again.
-    study.sampler = sampler(spec.study, "worker", spec.number, there)
+    started = len(study.get_trials(deepcopy=False))
+    # The seed differs after a restart: with the same seed, the worker would ask for the same points again.
+    study.sampler = sampler(spec.study, "worker", spec.number, started)
     study.pruner = pruner(spec)
     while (trial := taken(study, spec)) or is_unfinished(study):
         if not trial:
@@ -46,28 +46,28 @@ def work(spec: WorkerSpec, results: Results) -> None:
             continue
         carry_out(study, trial, spec, results)
         done.append(trial.number)
-        log.info("%d of %d trials asked for", len(slots(study.get_trials(deepcopy=False))), spec.trials)
+        log.info("%d of %d trials started", len(slots(study.get_trials(deepcopy=False))), spec.trials)
     log.info("the budget of %d trials is spent; this worker carried out %d", spec.trials, len(done))
     report = WorkerReport(spec=spec, trials=tuple(done), seconds=time.perf_counter() - began)
     report.write(results.report_file(spec.result, spec.stage))
 
 
 def pruner(spec: WorkerSpec) -> optuna.pruners.BasePruner:
-    """What ends trials early."""
+    """The rule that ends trials early."""
     if spec.pruner == "none":
         return optuna.pruners.NopPruner()
     if spec.pruner == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=spec.study.startup)
     definition = spec.study
-    set_to = next(iter(definition.trials.values())).training.epochs
-    longest = max(extremes(definition.space["epochs"])) if "epochs" in definition.space else set_to
+    fixed = next(iter(definition.trials.values())).training.epochs
+    longest = max(extremes(definition.space["epochs"])) if "epochs" in definition.space else fixed
     return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=longest)
 
 
 def taken(study: optuna.Study, spec: WorkerSpec) -> optuna.Trial | None:
-    """A trial to carry out: one that waits to be tried again, else a new one; None if there is neither."""
+    """A trial to carry out: one that waits for a retry, or else a new one; None if the budget is spent."""
     for number in reap(study, spec.heartbeat):
-        log.info("trial %d: its worker gives no sign of life; failed, to be tried again", number)
+        log.info("trial %d: its worker has missed its heartbeats; the trial is marked as failed and retried", number)
     trials = study.get_trials(deepcopy=False)
     waiting = any(trial.state == TrialState.WAITING for trial in trials)
     if not waiting and len(slots(trials)) >= spec.trials:
@@ -82,21 +82,21 @@ def taken(study: optuna.Study, spec: WorkerSpec) -> optuna.Trial | None:
 
 
 def is_unfinished(study: optuna.Study) -> bool:
-    """Whether a trial is at work somewhere, waits, or has to be tried again."""
+    """Whether a trial is running, is waiting or has to be retried."""
     trials = study.get_trials(deepcopy=False)
     return not all(trial.state.is_finished() for trial in trials) or any(open_slots(trials))
 
 
 def carry_out(study: optuna.Study, trial: optuna.Trial, spec: WorkerSpec, results: Results) -> None:
-    """Train and score one trial with all its seeds, and tell the study. Whatever else goes wrong fails the trial."""
+    """Train and score one trial with all its seeds, and report the result to the study; an exception fails it."""
     log.info("trial %d: %s", trial.number, ", ".join(f"{key} {value}" for key, value in trial.params.items()))
     began = time.perf_counter()
-    with signs_of_life(trial, spec.heartbeat):
+    with heartbeats(trial, spec.heartbeat):
         try:
             score, state = _score(trial, spec, results)
             trial.set_user_attr("seconds", time.perf_counter() - began)
         except UpdateFinishedTrialError:
-            log.warning("trial %d: another worker took this one for dead; what it found comes too late", trial.number)
+            log.warning("trial %d: another worker has marked it as failed; its result is discarded", trial.number)
             return
         except BaseException:
             study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
@@ -105,8 +105,8 @@ def carry_out(study: optuna.Study, trial: optuna.Trial, spec: WorkerSpec, result
 
 
 @contextmanager
-def signs_of_life(trial: optuna.Trial, every: float) -> Iterator[None]:
-    """Within the block, say every so many seconds that the trial is alive."""
+def heartbeats(trial: optuna.Trial, every: float) -> Iterator[None]:
+    """Within the block, record a heartbeat of the trial every ``every`` seconds."""
     stop = threading.Event()
 
     def beat() -> None:
@@ -114,7 +114,7 @@ def signs_of_life(trial: optuna.Trial, every: float) -> Iterator[None]:
             try:
                 trial.set_user_attr(HEARTBEAT, time.time())
             except Exception as error:
-                log.warning("no sign of life could be given: %s", error)
+                log.warning("cannot record a heartbeat: %s", error)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -126,7 +126,7 @@ def signs_of_life(trial: optuna.Trial, every: float) -> Iterator[None]:
 
 
 def _score(trial: optuna.Trial, spec: WorkerSpec, results: Results) -> tuple[float | None, TrialState]:
-    """The mean over seeds. Epochs of the first seed can end the trial: those of all trials are at the same stage."""
+    """The mean score over seeds. Only epochs of the first seed are reported to the pruner, so that trials compare."""
     scores: dict[str, float] = {}
     epochs = 0
 
@@ -134,7 +134,7 @@ def _score(trial: optuna.Trial, spec: WorkerSpec, results: Results) -> tuple[flo
         nonlocal epochs
         epochs += 1
         trial.report(score, epochs)
-        # After the last epoch of the only seed there is nothing left to save.
+        # Pruning after the last epoch of the only seed would save nothing.
         if trial.should_prune() and not (len(seeds) == 1 and epochs == trial_spec.training.epochs):
             raise optuna.TrialPruned
 
@@ -147,7 +147,7 @@ def _score(trial: optuna.Trial, spec: WorkerSpec, results: Results) -> tuple[flo
             log.info("trial %d: pruned", trial.number)
             return None, TrialState.PRUNED
         trial.set_user_attr("provenance", _provenance(report))
-        if report.diverged:
+        if report.score is None:
             trial.set_user_attr("diverged", report.diverged)
             return None, TrialState.PRUNED
         scores[seed] = report.score

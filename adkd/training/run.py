@@ -1,4 +1,4 @@
-"""What a finished run leaves: its predictions, its scores, its model and everything needed to trust them."""
+"""Training of a model from its spec, and the result of a run: predictions, scores, model and a report of provenance."""
 
 import logging
 import time
@@ -51,31 +51,41 @@ def predict(model: nn.Module, examples: Examples, device: torch.device) -> np.nd
 
 
 class Watch:
-    """Scores a model on the splits that select the epoch, and remembers what it predicted there after every epoch."""
+    """Scores a model on the splits that select the epoch, and stores its predictions there after every epoch."""
 
     def __init__(self, task: Task, data: Path, selection: str, device: torch.device):
         self.task, self.device = task, device
-        there = DataReport.read(data / "data.json", "snakemake").rows
-        splits = [split for split in selection_splits(task, selection) if split in there]
+        rows = DataReport.read(data / "data.json", "snakemake").rows
+        splits = [split for split in selection_splits(task, selection) if split in rows]
         self.examples = {split: Examples.load(data, split) for split in splits}
         self.logits: list[dict[str, np.ndarray]] = []
 
     def __call__(self, model: nn.Module) -> float:
         """Mean of the main metric over the watched splits."""
-        found = {split: predict(model, examples, self.device) for split, examples in self.examples.items()}
-        self.logits.append(found)
-        values = [metrics.scores(self.task, found[s], e.labels.numpy()) for s, e in self.examples.items()]
-        return float(np.mean([value[self.task.metrics[0]] for value in values]))
+        logits = {split: predict(model, examples, self.device) for split, examples in self.examples.items()}
+        self.logits.append(logits)
+        scores = [metrics.scores(self.task, logits[s], e.labels.numpy()) for s, e in self.examples.items()]
+        return float(np.mean([values[self.task.metrics[0]] for values in scores]))
 
 
 def selection_splits(task: Task, selection: str) -> tuple[str, ...]:
-    """The splits whose mean main metric selects the epoch; with ``last`` it is watched, not used."""
+    """The splits whose mean main metric selects the epoch; with the selection ``last`` it is only recorded."""
     return ("held_out",) if selection == "held_out" else task.splits("validation")
 
 
 @dataclass(frozen=True)
+class Learner:
+    """What a run starts from."""
+
+    model: PreTrainedModel
+    """Not yet trained."""
+    method: Method
+    teacher: Teacher
+
+
+@dataclass(frozen=True)
 class Trained:
-    """A model after its training, and how that went."""
+    """A model after its training, with the history of the training."""
 
     trainer: Trainer
     watch: Watch
@@ -87,7 +97,7 @@ class Trained:
 
     @property
     def kept(self) -> int:
-        """Which of the scored epochs was kept."""
+        """The number of the epoch that was kept, among those that have a score."""
         return max(number for number, epoch in enumerate(self._scored) if epoch.kept)
 
     @property
@@ -100,7 +110,7 @@ class Trained:
         return [epoch for epoch in self.history if epoch.score is not None]
 
     def record(self) -> dict[str, Any]:
-        """What every report of a training says of it."""
+        """The fields that reports of teachers, students and trials share."""
         return {
             "selection": self.selected,
             "history": self.history,
@@ -115,22 +125,17 @@ class Trained:
 def trained_model(
     spec: TeacherSpec | LearnerSpec,
     results: Results,
-    model: PreTrainedModel,
-    method: Method,
-    teacher: Teacher,
+    learner: Learner,
     device: torch.device,
     after_epoch: Callable[[float], None] = lambda score: None,
 ) -> Trained:
-    """Train ``model`` in place, to the epoch that its spec selects.
+    """Train the learner's model in place, to the epoch that the spec selects.
 
     Args:
-        model: the classifier to train, fresh.
-        method: gives the loss.
-        teacher: gives the teacher's outputs.
         after_epoch: called with the score of every epoch that has one.
 
     Raises:
-        Diverged: a loss term or the gradient is not a finite number.
+        Diverged: a loss term or the gradient is not finite.
     """
     began, started = time.perf_counter(), time.time()
     task = task_named(spec.task)
@@ -143,9 +148,9 @@ def trained_model(
         return value
 
     trainer = Trainer(
-        model=model,
-        method=method,
-        teacher=teacher,
+        model=learner.model,
+        method=learner.method,
+        teacher=learner.teacher,
         examples=Examples.load(data, "train"),
         training=spec.training,
         score=score,
@@ -155,7 +160,7 @@ def trained_model(
         device=device,
     )
     if task.regression and trainer.training.regression_bias == "mean":
-        nn.init.constant_(head(model).bias, trainer.examples.labels.mean().item())
+        nn.init.constant_(head(learner.model).bias, trainer.examples.labels.mean().item())
     history = tuple(Epoch(**record) for record in trainer.fit())
     return Trained(trainer, watch, history, time.perf_counter() - began, started, data_fingerprint(data))
 
@@ -163,25 +168,23 @@ def trained_model(
 def train_and_write(
     spec: TeacherSpec | StudentSpec,
     results: Results,
-    model: PreTrainedModel,
-    method: Method,
-    teacher: Teacher,
+    learner: Learner,
     device: torch.device,
     accept: Callable[[Scores], None] = lambda scores: None,
 ) -> None:
-    """Train, score and write one run; its directory appears whole or not at all.
+    """Train, score and write one run; its directory is written whole or not at all.
 
     Args:
-        model: the classifier to train, fresh.
-        method: gives the loss.
-        teacher: gives the teacher's outputs.
-        accept: raises if the scores must not go further (the teacher's floor).
+        accept: raises an error if the scores are not acceptable, before anything is written.
+
+    Raises:
+        Diverged: a loss term or the gradient is not finite.
     """
-    task = task_named(spec.task)
+    task, model = task_named(spec.task), learner.model
     if task.labels:
         name_classes(model, task.labels)
-    trained = trained_model(spec, results, model, method, teacher, device)
-    provenance = runtime.provenance(device)  # before anything else takes memory
+    trained = trained_model(spec, results, learner, device)
+    provenance = runtime.provenance(device)  # now, so that the peak memory is that of training
     data, out = results.directory(spec.inputs.data), results.directory(spec.result)
     with new_directory(out) as folder:
         splits = {split: trained.watch.logits[trained.kept].get(split) for split in spec.evaluate}
@@ -213,7 +216,7 @@ def write_predictions(
     """Store the logits of every split as parquet, and score those whose labels are known.
 
     Args:
-        splits: split -> this model's logits where they are known already, else None.
+        splits: split -> the model's logits if they are known already, or None.
     """
     folder.mkdir()
     scores: Scores = {}
@@ -222,7 +225,7 @@ def write_predictions(
         logits = predict(model, examples, device) if known is None else known
         write_logits(folder / f"{split}.parquet", examples.idx.numpy(), examples.labels.numpy(), logits)
         if examples.labelled:
-            scores[split] = metrics.scores(task, logits, examples.labels.numpy())
+            scores[split] = {**metrics.scores(task, logits, examples.labels.numpy())}
     return scores
 
 
@@ -240,6 +243,6 @@ def write_logits(file: Path, idx: np.ndarray, labels: np.ndarray, logits: np.nda
 
 
 def _column(values: np.ndarray) -> pa.Array:
-    """``values`` [n] for Arrow, whose own way to do this imports pandas, a third of a second."""
+    """``values`` [n] as an Arrow array. Arrow's own conversion imports pandas, which takes a third of a second."""
     buffer = pa.py_buffer(np.ascontiguousarray(values))
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, buffer])

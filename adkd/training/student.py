@@ -1,4 +1,6 @@
-"""The student's stage: build the student, find its teacher's signals, train it by its method."""
+"""The student stage: build a student, open the signals of its teacher, and train it by its method."""
+
+from functools import partial
 
 import torch
 from transformers import PreTrainedModel
@@ -8,12 +10,12 @@ from adkd.data.batches import data_fingerprint
 from adkd.data.tasks import task as task_named
 from adkd.fetch import checkpoints
 from adkd.methods import registry
-from adkd.methods.contract import Method, Setup
+from adkd.methods.contract import Setup
 from adkd.models.encoder import checkpoint_shape, load_frozen, new_classifier, shape
 from adkd.plan.results import Results
 from adkd.plan.specs import LearnerSpec, StudentSpec
 from adkd.training import runtime
-from adkd.training.run import train_and_write
+from adkd.training.run import Learner, train_and_write
 from adkd.training.signals import Signal, Teacher
 
 
@@ -22,14 +24,14 @@ def train(spec: StudentSpec, results: Results) -> None:
 
     Raises:
         InputError: the teacher and the student do not fit the method, or do not share a vocabulary.
-        Diverged: the loss became NaN.
+        Diverged: a loss term or the gradient is not finite.
     """
     device = runtime.start_run(spec)
-    train_and_write(spec, results, *learner(spec, results, device), device)
+    train_and_write(spec, results, new_learner(spec, results, device), device)
 
 
-def learner(spec: LearnerSpec, results: Results, device: torch.device) -> tuple[PreTrainedModel, Method, Teacher]:
-    """A fresh student, its method, and where its teacher's outputs come from.
+def new_learner(spec: LearnerSpec, results: Results, device: torch.device) -> Learner:
+    """A new student with its method and its teacher.
 
     Raises:
         InputError: the teacher and the student do not fit the method, or do not share a vocabulary.
@@ -46,20 +48,18 @@ def learner(spec: LearnerSpec, results: Results, device: torch.device) -> tuple[
     config = registry.configure(spec.method, spec.settings)
     setup = Setup(task.outputs, task.regression, checkpoint_shape(spec.teacher_model), shape(student))
     if reason := config.fits(setup.teacher, setup.student):
-        raise InputError(f"{spec.method} cannot teach this student: {reason}")
-    return student, kind(config, setup), Teacher(stored, live)
+        raise InputError(f"{spec.method} does not fit this teacher and student: {reason}")
+    return Learner(student, kind(config, setup), Teacher(stored, live))
 
 
 def new_student(spec: LearnerSpec, outputs: int, *, eager: bool) -> PreTrainedModel:
     """A student from a checkpoint of its own, or from chosen layers of the teacher's pre-trained checkpoint."""
-    start = {"task": spec.task, "seed": spec.seed, "eager": eager}
+    new = partial(new_classifier, outputs=outputs, task=spec.task, seed=spec.seed, eager=eager)
     model, layers = spec.student.model, spec.student.from_teacher_layers
     if model is None:
-        return new_classifier(spec.teacher_model, outputs, layers=list(layers or ()), **start)
+        return new(spec.teacher_model, layers=list(layers or ()))
     ours, theirs = (checkpoints.tokenizer(name).get_vocab() for name in (model, spec.teacher_model))
     if ours != theirs:
-        raise InputError(
-            f"student.model {model} and teacher.model {spec.teacher_model} do not share a vocabulary; "
-            "they must read the same tokens"
-        )
-    return new_classifier(model, outputs, **start)
+        allowed = f"a model with the vocabulary of teacher.model {spec.teacher_model}"
+        raise InputError("student.model", value=model, allowed=allowed)
+    return new(model)

@@ -18,7 +18,7 @@ from adkd.plan.reports import Scores
 from adkd.plan.results import Results
 from adkd.plan.specs import TeacherSpec
 from adkd.training import runtime
-from adkd.training.run import train_and_write
+from adkd.training.run import Learner, train_and_write
 from adkd.training.signals import Teacher
 
 
@@ -48,7 +48,7 @@ def train(spec: TeacherSpec, results: Results) -> None:
     def accept(scores: Scores) -> None:
         check_floor(task, scores, data, spec.margin)
 
-    train_and_write(spec, results, model, method, Teacher({}), device, accept)
+    train_and_write(spec, results, Learner(model, method, Teacher({})), device, accept)
 
 
 def check_floor(task: Task, scores: Scores, data: Path, margin: float) -> None:

@@ -1,4 +1,4 @@
-"""A trial of a sweep: a student that is trained for its held-out score alone; no model and no prediction is kept."""
+"""A trial of a sweep: a student that is trained for its held-out score; its model and predictions are not kept."""
 
 import logging
 import time
@@ -10,7 +10,7 @@ from adkd.plan.results import Results
 from adkd.plan.specs import TrialSpec
 from adkd.training import runtime
 from adkd.training.run import trained_model
-from adkd.training.student import learner
+from adkd.training.student import new_learner
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ def measured(
 ) -> TrialReport:
     """The report of one trial with one seed.
 
-    Settings at which the loss diverges are a result, not a failure: tried again they diverge again. The report then
-    has no score, and says where it happened.
+    Divergence is a result and not a failure, because the same settings would diverge again. The report then has no
+    score, and names the place where the run diverged.
 
     Args:
         after_epoch: called with the score of every epoch; an exception that it raises ends the trial.
@@ -40,7 +40,7 @@ def measured(
     started, began = time.time(), time.perf_counter()
     device = runtime.start_run(spec)
     try:
-        trained = trained_model(spec, results, *learner(spec, results, device), device, after_epoch)
+        trained = trained_model(spec, results, new_learner(spec, results, device), device, after_epoch)
     except Diverged as error:
         log.info("no score: %s", error)
         return TrialReport(

@@ -1,6 +1,5 @@
 """The page is read as text, and driven in a real browser where there is one."""
 
-import base64
 import json
 import re
 import shutil
@@ -14,13 +13,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from matplotlib import pyplot as plt
 from scipy.stats import t
 
 from adkd.analysis.collect.scores import collect
+from adkd.analysis.figures.palette import BLUE, VARIABLES
+from adkd.analysis.figures.style import STYLE, describe, panels_for, save, title
 from adkd.analysis.grid import TEACHER, Grid, read_grid
 from adkd.analysis.page import page as report
 from adkd.analysis.page.attributions import SHOWN, spread
-from adkd.analysis.page.plots import LETTER, LINE, MARK, axis, labels
+from adkd.analysis.page.inlined import inlined
 from adkd.analysis.tables import stage as tables
 from adkd.base.errors import InputError
 from adkd.base.files import read_json, write_json
@@ -29,9 +31,6 @@ from adkd.data.tasks import task
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 NASTY = "</script><script>document.title='broken'</script>"
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 STARRED = ("finetune", "stsb")
 MEASURES = ("rank_correlation", "top_k_overlap", "top_k_overlap_chance", "agreement", "completeness_error")
 
@@ -117,9 +116,22 @@ def measured(grid: Grid, results: Path, rng: np.random.Generator) -> None:
     pd.DataFrame(rows, columns=[*columns, "status"]).to_csv(out / "published.csv", index=False)
     ablation = results / "ablations" / "steps"
     (ablation / "tables").mkdir(parents=True)
-    (ablation / "figures").mkdir()
-    (ablation / "figures/curve.png").write_bytes(PNG)
+    draw(ablation / "figures", "curve")
+    for name in ("fidelity", "cost"):
+        draw(results / "figures", name)
     shutil.copy(out / "main.csv", ablation / "tables/main.csv")
+
+
+def draw(out: Path, name: str) -> None:
+    """A small figure with a described mark, two words, a marker, a clipped line and every colour of the palette."""
+    with plt.rc_context(STYLE):
+        drawing, (axes,) = panels_for(1, 2)
+        for number, color in enumerate(VARIABLES):
+            axes.plot([0, 1], [0, number], color=color)
+        describe(axes.scatter([0.5], [0.5], color=BLUE), f"{name}: mean 0.5")
+        axes.set_title(NASTY)
+        title(drawing, f"Figure {name} & <all>")
+        save(drawing, out, name)
 
 
 Made = Callable[..., Path]
@@ -136,6 +148,8 @@ def results(tree) -> Made:
         grid = found / "plan/grid.json"
         collect(grid, found / "scores.csv")
         tables.write(grid, found / "scores.csv", found / "tables")
+        for name in ("scores", "differences"):
+            draw(found / "figures", name)
         if whole:
             explained(read_grid(grid), found, rng)
             measured(read_grid(grid), found, rng)
@@ -179,7 +193,8 @@ def test_every_part_that_was_made_is_shown(results):
         part = section(text, name)
         assert "<code>make" not in part
         assert re.search("<table|<select", part)
-    assert f'src="data:image/png;base64,{base64.b64encode(PNG).decode()}"' in section(text, "ablations")
+    for name in ("scores", "differences", "fidelity", "cost", "ablations"):
+        assert section(text, name).count("<svg") == 1
     cost = section(text, "cost")
     for said in ("40.0", "1.00", "3.00", "17.0", "4.00", "50.0"):  # s, GiB, TFLOP, M, ms, ms
         assert f">{said}</td>" in cost
@@ -287,7 +302,7 @@ def test_the_page_asks_for_nothing(results):
     links = re.findall(r"""(?:src|href|action|data|poster)\s*=\s*["']?([^"'\s>]*)""", markup)
     assert links
     assert all(link.startswith(("#", "data:")) for link in links)
-    assert not re.search(r"@import|url\(|\bfetch\(|XMLHttpRequest|<link|<iframe", text)
+    assert not re.search(r"@import|url\((?!#)|\bfetch\(|XMLHttpRequest|<link|<iframe", text)
     assert "default-src 'none'" in text
 
 
@@ -316,6 +331,7 @@ def test_runs_of_different_making_are_warned_of(results):
     ("lost", "said"),
     [
         ("tables/main.csv", "adkd tables"),
+        ("figures/differences.svg", "adkd figures"),
         ("tables/significance.csv", "adkd tables"),
         ("scores.csv", "adkd scores"),
         ("students/adkd/rte/seed-1/metrics.json", "adkd student .*plan/students/adkd/rte/seed-1.json"),
@@ -324,8 +340,10 @@ def test_runs_of_different_making_are_warned_of(results):
 def test_what_is_missing_is_named_with_its_command(results, lost, said):
     found = results()
     (found / lost).unlink()
-    with pytest.raises(InputError, match=f"{lost} is missing.*{said}"):
+    with pytest.raises(InputError) as caught:
         page(found)
+    assert caught.value.what == f"{found / lost} is missing"
+    assert re.search(said, caught.value.remedy)
     assert not (found / "report.html").exists()
 
 
@@ -333,8 +351,9 @@ def test_metrics_of_another_making_are_refused(results):
     found = results()
     path = found / "students/adkd/rte/seed-1/metrics.json"
     write_json(path, {key: value for key, value in read_json(path).items() if key != "history"})
-    with pytest.raises(InputError, match='no "history"; make it anew with: adkd student'):
+    with pytest.raises(InputError, match='no "history"') as caught:
         page(found)
+    assert caught.value.remedy == f"rebuild it with: adkd student {found}/plan/students/adkd/rte/seed-1.json"
 
 
 def test_a_skipped_method_is_said_and_never_a_number(results):
@@ -358,32 +377,34 @@ def test_a_method_alone_is_compared_with_nothing(results):
     assert "<table" not in section(text, "differences")
 
 
-def test_names_in_a_plot_keep_apart():
-    rng = np.random.default_rng(5)
-    points = [tuple(point) for point in rng.normal((170, 110), (15, 12), (6, 2))]
-    names = [f"method_{number}" for number in range(6)]
-    boxes = []
-    for name, label in zip(names, labels(points, names, 340, 230), strict=True):
-        left = label.x - (label.anchor == "end") * LETTER * len(name)
-        boxes.append((left, label.y - LINE / 2, left + LETTER * len(name), label.y + LINE / 2))
-        assert left >= 0
-        assert boxes[-1][2] <= 340
-    marks = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in points]
-    for number, a in enumerate(boxes):
-        for b in boxes[:number] + marks:
-            assert a[2] <= b[0] + 0.2 or b[2] <= a[0] + 0.2 or a[3] <= b[1] + 0.2 or b[3] <= a[1] + 0.2
+def test_a_figure_takes_the_fonts_and_colours_of_the_page_and_says_its_marks(results):
+    found = results()
+    one = inlined(found / "figures/scores.svg", "scores")
+    assert one.caption == "Figure scores & <all>"
+    assert "Figure scores &amp; &lt;all&gt;. scores: mean 0.5." in one.svg
+    assert "<title>scores: mean 0.5</title>" in one.svg
+    assert not re.search(r"#[0-9a-f]{6}|font-family|<style|<metadata| width=", one.svg.split(">", 1)[1].lower())
+    assert one.svg.split(">", 1)[0].count("viewBox") == 1
+    defined = set(re.findall(r"(--[a-z]+):", (Path(report.__file__).parent / "style.css").read_text()))
+    assert set(re.findall(r"var\((--[a-z]+)\)", one.svg)) <= defined
+    assert {f"--{name}" for name in VARIABLES.values()} <= defined
 
 
-def test_an_axis_holds_its_values_and_labels_its_ticks():
-    rng = np.random.default_rng(9)
-    for scale in (0.001, 1, 500):
-        values = scale * rng.normal(size=5)
-        across = axis([*values, float("nan")], signs=True)
-        assert all(0 < across.place(value) < 1 for value in values)
-        assert len(across.ticks) > 1
-        for place, label in across.ticks:
-            assert across.place(float(label.replace("−", "-"))) == pytest.approx(place, abs=1e-3)
-    assert axis([3.0]).low < 3 < axis([3.0]).high
+def test_ids_are_unique_on_the_page_and_every_reference_has_its_target(results):
+    text = page(results(whole=True))
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:href="|url\()#([^")]+)', text)) <= set(ids)
+
+
+def test_the_numbers_of_a_difference_are_those_of_the_table(results):
+    found = results()
+    part = section(page(found), "differences")
+    for row in pd.read_csv(found / "tables/significance.csv").query("level == 'seed'").itertuples():
+        low, mean, high = (f"{100 * value:+.2f}".replace("-", "−") for value in (row.low, row.difference, row.high))
+        assert f">{mean}</td>" in part
+        assert f"[{low}, {high}]" in part
+        assert f">{row.p_holm:.3f}</td>" in part
 
 
 WATCH = """<script>window.problems = [];

@@ -49,7 +49,7 @@ def test_a_dead_workers_trial_is_failed_tried_again_and_counted_once(study, stor
     here, there = opened(spec), opened(other)
     dead = worker.taken(here, spec)
     alive = worker.taken(there, other)
-    with worker.signs_of_life(alive, 0.05):
+    with worker.heartbeats(alive, 0.05):
         time.sleep(0.3)
         again = worker.taken(there, other)
     assert again.params == dead.params

@@ -25,6 +25,7 @@ rule ablation:
         at("ablations/{ablation}/tables/main.txt"),
         at("ablations/{ablation}/tables/significance.csv"),
         at("ablations/{ablation}/figures/curve.pdf"),
+        at("ablations/{ablation}/figures/curve.svg"),
         report(
             at("ablations/{ablation}/figures/curve.png"),
             caption="../report/ablation.rst",
@@ -40,7 +41,7 @@ rule ablation:
 
 rule ablations:
     input:
-        expand(at("{grid}/figures/curve.png"), grid=[name for name in PLAN.grids if name.startswith("ablations/")]),
+        expand(at("{grid}/figures/curve.svg"), grid=[name for name in PLAN.grids if name.startswith("ablations/")]),
 
 
 rule ablation_fidelity:
@@ -54,6 +55,7 @@ rule ablation_fidelity:
         at("ablations/{ablation}/tables/fidelity.csv"),
         at("ablations/{ablation}/tables/fidelity.md"),
         at("ablations/{ablation}/figures/fidelity.pdf"),
+        at("ablations/{ablation}/figures/fidelity.svg"),
         at("ablations/{ablation}/figures/fidelity.png"),
     log:
         at("logs/ablations/{ablation}-fidelity.log"),
@@ -73,6 +75,7 @@ rule ablation_cost:
         at("ablations/{ablation}/tables/cost.csv"),
         at("ablations/{ablation}/tables/cost.md"),
         at("ablations/{ablation}/figures/cost.pdf"),
+        at("ablations/{ablation}/figures/cost.svg"),
         at("ablations/{ablation}/figures/cost.png"),
     log:
         at("logs/ablations/{ablation}-cost.log"),

@@ -59,7 +59,9 @@ rule figures:
         grid=at("plan/grid.json"),
     output:
         at("figures/scores.pdf"),
+        at("figures/scores.svg"),
         at("figures/differences.pdf"),
+        at("figures/differences.svg"),
         report(at("figures/scores.png"), caption="../report/scores.rst", category="Scores"),
         report(
             at("figures/differences.png"),

@@ -36,6 +36,7 @@ rule cost:
         at("tables/cost.tex"),
         at("tables/cost.txt"),
         at("figures/cost.pdf"),
+        at("figures/cost.svg"),
         report(at("figures/cost.png"), caption="../report/cost.rst", category="Cost"),
     log:
         at("logs/cost.log"),

@@ -37,6 +37,7 @@ rule fidelity:
         at("tables/fidelity.tex"),
         at("tables/fidelity.txt"),
         at("figures/fidelity.pdf"),
+        at("figures/fidelity.svg"),
         report(at("figures/fidelity.png"), caption="../report/fidelity.rst", category="Fidelity"),
     log:
         at("logs/fidelity.log"),

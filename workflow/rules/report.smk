@@ -13,6 +13,7 @@ rule report:
         [f"{PAGE}/{name}" for name in ("page.html", "style.css", "page.js")],
         rules.scores.output,
         rules.tables.output,
+        rules.figures.output,
         rules.fidelity.output,
         rules.cost.output,
         rules.tuning.output if CONFIG.settings_from == "sweeps" else [],

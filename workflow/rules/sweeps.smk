@@ -79,7 +79,7 @@ rule study:
         expand(
             at("sweeps/{{method}}/{{task}}/figures/{name}.{kind}"),
             name=["history", "importance", "slices", "expected"],
-            kind=["pdf", "png"],
+            kind=["pdf", "png", "svg"],
         ),
     log:
         at("logs/sweeps/{method}/{task}/study.log"),
@@ -129,6 +129,7 @@ rule tuning:
         at("tables/tuning.tex"),
         at("tables/tuning.txt"),
         at("figures/tuning.pdf"),
+        at("figures/tuning.svg"),
         report(at("figures/tuning.png"), caption="../report/tuning.rst", category="Tuning"),
     log:
         at("logs/tuning.log"),

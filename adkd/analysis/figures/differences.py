@@ -48,7 +48,7 @@ def _panel(axes: Axes, grid: Grid, name: str, rows: pd.DataFrame, blank: str) ->
         axes.plot([low, high], [row, row], color=BLUE, linewidth=1.4, solid_capstyle="butt")
         diamond = axes.scatter(mean, row, s=22, marker="D", color=BLUE, linewidths=0, zorder=3)
         ends = f" [{low:+.2f}, {high:+.2f}]" if low == low else ""
-        describe(diamond, f"{name}, {method}: {mean:+.2f}{ends}".replace("-", "−"))
+        describe(diamond, f"{name}, {method}: {mean:+.2f}{ends}")
     axes.set_title(name, loc="left")
     axes.set_xlabel(f"points above {grid.reference}")
     axes.margins(x=0.08)

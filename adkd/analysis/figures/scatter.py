@@ -8,12 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
-from adkd.analysis.figures.palette import Look, looks
+from adkd.analysis.figures.palette import WHITE, Look, looks
 from adkd.analysis.figures.style import BLANK, describe, interval, mark_teacher, panels_for, points, seeds, title
 from adkd.analysis.grid import Column, Grid, seed_scores
 from adkd.analysis.stats import over_seeds
@@ -81,11 +80,11 @@ def _method(axes: Axes, pairs: pd.DataFrame, label: str, where: str, look: Look)
     across, upright = (over_seeds.interval_over_seeds(pairs[name].to_numpy()) for name in ("x", "y"))
     axes.plot([across.low, across.high], [y, y], color=look.color, linewidth=0.9, alpha=0.7)
     axes.plot([x, x], [upright.low, upright.high], color=look.color, linewidth=0.9, alpha=0.7)
-    mark = {"s": 34, "marker": look.marker, "color": look.color, "edgecolors": "white", "linewidths": 0.6, "zorder": 3}
-    describe(axes.scatter(x, y, **mark), f"{where}: {axes.get_xlabel()} {x:.3g}, score {y:.1f}".replace("-", "−"))
+    mark = {"s": 34, "marker": look.marker, "color": look.color, "edgecolors": WHITE, "linewidths": 0.6, "zorder": 3}
+    describe(axes.scatter(x, y, **mark), f"{where}: {axes.get_xlabel()} {x:.3g}, score {y:.1f}")
     leader = {"arrowstyle": "-", "color": look.color, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4}
     name = axes.annotate(label, (x, y), (0, 0), textcoords="offset points", color=look.color, arrowprops=leader)
-    name.set_path_effects([withStroke(linewidth=2, foreground="white")])  # to be read across lines
+    name.set_bbox({"facecolor": WHITE, "alpha": 0.75, "pad": 0.4, "linewidth": 0})  # to be read across lines
     return name
 
 

@@ -21,10 +21,23 @@ from adkd.sweeps.trials import COMPLETE, Trial
 def write(definition: StudyDefinition, trials: list[Trial], weights: pd.DataFrame, out: Path) -> None:
     """Draw ``history``, ``importance``, ``slices`` and ``expected`` as PDF, PNG and SVG into ``out``."""
     with plt.rc_context(STYLE):
-        save(_history(definition, trials), out, "history")
-        save(_importance(definition, weights), out, "importance")
-        save(_slices(definition, trials), out, "slices")
-        save(_expected(definition, trials), out, "expected")
+        for name, figure in draw(definition, trials, weights).items():
+            save(figure, out, name)
+
+
+def draw(definition: StudyDefinition, trials: list[Trial], weights: pd.DataFrame) -> dict[str, Figure]:
+    """Name -> figure.
+
+    Args:
+        definition: of the study.
+        weights: the importance of every setting, as ``adkd.sweeps.outcome.importances`` gives it.
+    """
+    return {
+        "history": _history(definition, trials),
+        "importance": _importance(definition, weights),
+        "slices": _slices(definition, trials),
+        "expected": _expected(definition, trials),
+    }
 
 
 def _history(definition: StudyDefinition, trials: list[Trial]) -> Figure:

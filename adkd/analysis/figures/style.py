@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from io import StringIO
 from textwrap import fill
 from typing import Any
 
@@ -40,7 +41,7 @@ STYLE: dict[str, Any] = {
 """Panels whose rows have names: a vertical axis would say nothing."""
 VERTICAL_AXIS = STYLE | {"axes.spines.left": True, "ytick.major.size": 2.5, "ytick.major.width": 0.6}
 """Panels with numbers on both axes."""
-FORMATS: dict[str, dict[str, str | None]] = {
+METADATA: dict[str, dict[str, str | None]] = {
     "pdf": dict.fromkeys(("CreationDate", "ModDate", "Producer", "Creator")),
     "png": {"Software": None},
     "svg": dict.fromkeys(("Date", "Creator", "Format", "Type")),
@@ -48,6 +49,8 @@ FORMATS: dict[str, dict[str, str | None]] = {
 """Format -> the metadata that is left out, because it would differ between two runs of the same code."""
 ACROSS = (3, 4)
 """Numbers of panels side by side that fit the width of a page; the one that leaves fewer gaps is taken."""
+LETTER = 0.065
+"""Width of a letter, inches: near enough to make room for names."""
 BLANK = {"color": GREY, "ha": "center", "va": "center"}
 """Text in place of marks."""
 
@@ -106,25 +109,41 @@ def interval(grid: Grid, mark: str, more: str = "") -> str:
 
 
 def title(figure: Figure, text: str) -> None:
-    """Put a heading above all panels, broken into lines of the figure's width."""
-    figure.suptitle(fill(text, int(15 * figure.get_figwidth())), x=0.01, ha="left", fontsize=8.5)
+    """Put a heading above all panels, broken into lines of the figure's width, but not before "=" or "%"."""
+    whole = text.replace(" = ", "\N{NO-BREAK SPACE}= ").replace(" %", "\N{NO-BREAK SPACE}%")
+    figure.suptitle(fill(whole, int(15 * figure.get_figwidth())), x=0.01, ha="left", fontsize=8.5)
 
 
 def describe(artist: Artist, words: str) -> None:
-    """Give a mark the words that a reader of the SVG hears, or sees when pointing at it."""
-    artist.set_gid(" " + words)
+    """Give a mark the words that a reader of the SVG hears, or sees when pointing at it; hyphens are minus signs."""
+    artist.set_gid(" " + re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", words))
 
 
 def save(figure: Figure, out: Path, name: str) -> None:
     """Write ``NAME.pdf``, ``NAME.png`` and ``NAME.svg`` into ``out``; the same figure gives the same bytes."""
-    for kind, metadata in FORMATS.items():
+    for kind, metadata in METADATA.items():
         with new_file(out / f"{name}.{kind}") as temporary:
-            figure.savefig(temporary, format=kind, metadata=metadata)
             if kind == "svg":
-                temporary.write_text(_titled(temporary.read_text(encoding="utf-8")), encoding="utf-8")
+                temporary.write_text(_svg(figure, metadata), encoding="utf-8")
+            else:
+                figure.savefig(temporary, format=kind, metadata=metadata)
     plt.close(figure)
 
 
-def _titled(svg: str) -> str:
-    """Matplotlib writes the words of ``describe`` as ids; as ``title`` elements they reach the reader."""
-    return re.sub(r'<g id=" ([^"]*)">', r"<g><title>\1</title>", svg)
+def _svg(figure: Figure, metadata: dict[str, str | None]) -> str:
+    """The figure for a screen: its heading is its ``title``, and every panel has the names of its rows, because a
+    narrow screen shows one panel at a time."""
+    heading = figure.get_suptitle().replace("\n", " ")
+    figure.suptitle("")
+    inner = [axes for axes in figure.axes if axes.axison and not axes.yaxis.get_tick_params().get("labelleft", True)]
+    for axes in inner:
+        axes.tick_params(labelleft=True)
+        for label, first in zip(axes.get_yticklabels(), figure.axes[0].get_yticklabels(), strict=True):
+            label.set_color(first.get_color())
+    if inner:
+        longest = max(len(label.get_text()) for label in inner[0].get_yticklabels())
+        figure.set_figwidth(figure.get_figwidth() + LETTER * longest * (inner[0].get_gridspec().ncols - 1))
+    with StringIO() as buffer:
+        figure.savefig(buffer, format="svg", metadata=metadata | {"Title": heading})
+        # Matplotlib writes the words of `describe` as ids; as `title` elements they reach the reader.
+        return re.sub(r'<g id=" ([^"]*)">', r"<g><title>\1</title>", buffer.getvalue())

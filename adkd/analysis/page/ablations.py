@@ -1,13 +1,12 @@
-"""Ablations: what happens when one setting of a method is varied."""
+"""Ablations: scores over the values of one setting of a method."""
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
 from adkd.analysis.grid import Grid
+from adkd.analysis.page.inlined import Inlined, inlined
 from adkd.analysis.page.sortable import Row, Sortable, Value, mean_sd
 from adkd.data.metrics import metric_title
 
@@ -18,10 +17,8 @@ class Ablation:
 
     name: str
     title: str
-    curve: str
-    """Its figure as a data URI; empty if there is none."""
-    width: int
-    """Of the figure as shown, pixels: two for three of its own, so that its words are as large as those around it."""
+    curve: Inlined | None
+    """Its figure; None if it was not drawn."""
     table: Sortable
 
 
@@ -33,14 +30,10 @@ def ablations(grid: Grid, results: Path) -> list[Ablation]:
 
 def _ablation(grid: Grid, results: Path, path: Path) -> Ablation:
     name = path.parents[1].name
-    plan, curve = results / "plan/ablations" / f"{name}.json", path.parents[1] / "figures/curve.png"
+    plan, curve = results / "plan/ablations" / f"{name}.json", path.parents[1] / "figures/curve.svg"
     about = Grid.load(plan) if plan.is_file() else None
     title, labels = (about.title or name, about.labels) if about else (name, {})
-    image, width = "", 0
-    if curve.is_file():
-        image = f"data:image/png;base64,{base64.b64encode(curve.read_bytes()).decode()}"
-        with Image.open(curve) as picture:
-            width = round(picture.width * 2 / 3)
+    figure = inlined(curve, f"ablation-{name}") if curve.is_file() else None
     titles = {column.name: column.title for role in grid.roles for column in grid.columns(role)}
     rows = [
         Row(
@@ -55,4 +48,4 @@ def _ablation(grid: Grid, results: Path, path: Path) -> Ablation:
         for row in pd.read_csv(path).itertuples()
     ]
     header = ["setting", "task", "metric", "score (mean ± sd)", "n"]
-    return Ablation(name, title, image, width, Sortable(f"{title}: every score in points (×100)", header, rows))
+    return Ablation(name, title, figure, Sortable(f"{title}: every score in points (×100)", header, rows))

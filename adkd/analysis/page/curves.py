@@ -3,11 +3,36 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adkd.analysis.grid import Grid, Run
+from adkd.analysis.figures import palette
+from adkd.analysis.grid import TEACHER, Grid, Run
 from adkd.plan.reports import RunReport
 
 Metrics = Mapping[Run, RunReport]
 """Every run of the grid and its report."""
+SHAPES = {
+    "o": "M-4.4 0A4.4 4.4 0 1 1 4.4 0A4.4 4.4 0 1 1-4.4 0Z",
+    "s": "M-4-4H4V4H-4Z",
+    "^": "M0-5.2L5 3.6H-5Z",
+    "v": "M0 5.2L5-3.6H-5Z",
+    "P": "M-1.6-4.6H1.6V-1.6H4.6V1.6H1.6V4.6H-1.6V1.6H-4.6V-1.6H-1.6Z",
+    "d": "M0-5.4L3.4 0L0 5.4L-3.4 0Z",
+    "D": "M0-5.6L5.6 0L0 5.6L-5.6 0Z",
+}
+"""Marker, by Matplotlib's letter -> its SVG path around the origin."""
+DASHES = ("", "6 3", "2 2.5", "8 3 2 3")
+
+
+def looks(grid: Grid) -> dict[str, dict[str, str]]:
+    """Method -> ``color``, ``dash`` and ``shape`` of its curves; methods with the same colour have different dashes."""
+    looks = {TEACHER: palette.Look(palette.BLACK, "D")} | palette.looks(grid)
+    return {
+        method: {
+            "color": f"var(--{palette.VARIABLES[look.color]})",
+            "dash": DASHES[look.turn % len(DASHES)],
+            "shape": SHAPES[look.marker],
+        }
+        for method, look in looks.items()
+    }
 
 
 def curves(grid: Grid, metrics: Metrics) -> dict[str, dict[str, Any]]:

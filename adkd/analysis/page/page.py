@@ -14,30 +14,32 @@ from adkd.analysis.grid import Grid, Run, read_grid, read_scores
 from adkd.analysis.page.ablations import ablations
 from adkd.analysis.page.attributions import attributions
 from adkd.analysis.page.cost import costs
-from adkd.analysis.page.curves import curves
-from adkd.analysis.page.fidelity import reasons, scatters
-from adkd.analysis.page.plots import looks
+from adkd.analysis.page.curves import curves, looks
+from adkd.analysis.page.fidelity import reasons
+from adkd.analysis.page.inlined import Inlined, inlined
 from adkd.analysis.page.provenance import provenance
 from adkd.analysis.page.published import publications
-from adkd.analysis.page.scores import forests, score_tables
+from adkd.analysis.page.scores import difference_table, score_tables
 from adkd.analysis.page.tuning import tunings
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.tables.main import selection_note, spans
-from adkd.base.errors import InputError
+from adkd.base.errors import missing
 from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
 from adkd.plan.reports import RunReport
 
+FIGURES = ("scores", "differences", "fidelity", "cost", "tuning")
+
 
 def write(grid_path: Path, out: Path) -> None:
     """Write the page ``out`` from all that lies beside the plan; the same results give the same bytes.
 
-    Parts that were not made (fidelity, cost, published numbers, ablations) are one line that names the command.
+    A part that was not made (fidelity, cost, published numbers, ablations) is one line that names the command.
 
     Raises:
-        InputError: scores, the main tables or the metrics of a run are missing.
+        InputError: scores, their tables or figures, or the metrics of a run are missing.
     """
     grid, results = read_grid(grid_path), grid_path.parents[1]
     scores = read_scores(grid, results / "scores.csv")
@@ -51,13 +53,13 @@ def write(grid_path: Path, out: Path) -> None:
         "facts": _facts(grid, metrics),
         "guide": _guide(grid, significance),
         "scores": score_tables(grid, scores, main, average, significance),
-        "forests": forests(grid, significance),
+        "differences": difference_table(grid, significance) if grid.compared else None,
+        "figures": _figures(grid, results),
         "watched": "held_out" if grid.selection == "held_out" else "validation",
         "fidelity": _made(
             fidelity,
             lambda table: reasons(grid, table, _table(grid, results, "fidelity_tests", "fidelity"), specs(grid)),
         ),
-        "scatters": _made(fidelity, lambda table: scatters(grid, main, table)),
         "explained": explained,
         "cost": _made(cost, lambda table: costs(grid, table)),
         "tuning": _made(tuning, lambda table: tunings(grid, table)),
@@ -80,13 +82,26 @@ def write(grid_path: Path, out: Path) -> None:
 def _table(grid: Grid, results: Path, name: str, command: str = "tables") -> pd.DataFrame:
     path = results / "tables" / f"{name}.csv"
     if not path.is_file():
-        raise InputError(f"{path} is missing; make it with: adkd {command} {grid.file}")
+        raise missing(path, f"adkd {command} {grid.file}")
     return pd.read_csv(path)
 
 
 def _optional(results: Path, name: str) -> pd.DataFrame | None:
     path = results / "tables" / f"{name}.csv"
     return pd.read_csv(path) if path.is_file() else None
+
+
+def _figures(grid: Grid, results: Path) -> dict[str, Inlined]:
+    """Name -> figure: those of scores and differences, and of the other parts those that were made.
+
+    Raises:
+        InputError: the figures of scores or differences are missing.
+    """
+    paths = {name: results / "figures" / f"{name}.svg" for name in FIGURES}
+    for name in ("scores", "differences"):
+        if not paths[name].is_file():
+            raise missing(paths[name], f"adkd figures {grid.file}")
+    return {name: inlined(path, name) for name, path in paths.items() if path.is_file()}
 
 
 def _metric(name: str) -> str:
@@ -153,7 +168,6 @@ def _rendered(page: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    environment.filters["percent"] = lambda place: f"{100 * place:.2f}%"
     files = resources.files(here)
     style, script = (Markup((files / name).read_text(encoding="utf-8")) for name in ("style.css", "page.js"))
     return environment.get_template("page.html").render(page, style=style, script=script)

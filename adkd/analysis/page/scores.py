@@ -1,12 +1,11 @@
-"""The main table, and every method's difference to the reference as a forest plot."""
+"""The main table, and the table of every method's difference to the reference."""
 
-from dataclasses import dataclass
 from math import isnan
+from typing import Any
 
 import pandas as pd
 
 from adkd.analysis.grid import TEACHER, Grid
-from adkd.analysis.page.plots import Axis, axis
 from adkd.analysis.page.sortable import Row, Sortable, Value, kind_of, minus, signed
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.stats.significance import AVERAGE
@@ -83,66 +82,26 @@ def _p(p: float) -> str:
     return "" if isnan(p) else ("p < .0001" if p < 1e-4 else f"p {p:.4f}" if p < 1e-3 else f"p {p:.3f}")
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One line of a forest plot."""
-
-    method: str
-    text: str = DASH
-    interval: str = ""
-    p: str = DASH
-    places: tuple[float, float, float] | None = None
-    """Low end, mean and high end on the axis, all the mean where there is no interval; None if there is no mean."""
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Forest:
-    """One panel: a task, or all of them."""
-
-    title: str
-    axis: Axis | None
-    rows: list[Difference]
-
-    @property
-    def zero(self) -> float | None:
-        return self.axis.place(0) if self.axis else None
+def difference_table(grid: Grid, significance: pd.DataFrame) -> Sortable:
+    """The numbers behind the figure of differences, in points (×100): a row per method and column of the main split."""
+    columns = {column.name: (column.title, column.task.name) for column in grid.columns(grid.roles[0])}
+    rows_of = {(row.task, row.method): row for row in significance[significance["level"] == "seed"].itertuples()}
+    averages = significance[(significance["level"] == "task") & significance["difference"].notna()]
+    rows = [
+        _difference(method, title, rows_of.get((name, method)), grid.skipped.get(method, {}).get(task, "not run"))
+        for name, (title, task) in columns.items()
+        for method in grid.compared
+    ]
+    rows += [_difference(row.method, f"{AVERAGE} over tasks", row, "") for row in averages.itertuples()]
+    header = ["method", "task", f"points above {grid.reference}", "95 % interval", "p (Holm)"]
+    return Sortable(f"Differences to {grid.reference}", header, rows)
 
 
-def forests(grid: Grid, significance: pd.DataFrame) -> list[Forest]:
-    """One panel per column and one over all tasks where there is such a mean; differences in points (×100).
-
-    None where the plan has no method besides the reference.
-    """
-    if not grid.compared:
-        return []
-    columns = {column.name: column.title for column in grid.columns(grid.roles[0])}
-    tasks = {column.name: column.task.name for column in grid.columns(grid.roles[0])}
-    over_seeds, over_tasks = (significance[significance["level"] == level] for level in ("seed", "task"))
-    panels = []
-    for name, title in columns.items():
-        reasons = {method: grid.skipped.get(method, {}).get(tasks[name], "not run") for method in grid.compared}
-        panels.append(_forest(title, over_seeds[over_seeds["task"] == name], reasons))
-    if over_tasks["difference"].notna().any():
-        reasons = dict.fromkeys(grid.compared, "not every task")
-        panels.append(_forest("Average over tasks", over_tasks, reasons))
-    return panels
-
-
-def _forest(title: str, rows: pd.DataFrame, reasons: dict[str, str]) -> Forest:
-    points = 100 * rows.set_index("method")[["difference", "low", "high"]].astype(float)
-    if not points["difference"].notna().any():
-        return Forest(title, None, [Difference(method, note=why) for method, why in reasons.items()])
-    across = axis([0.0, *points.to_numpy().ravel()], signs=True, most=4)
-    adjusted = dict(zip(rows["method"], rows["p_holm"], strict=True))
-    lines = []
-    for method, why in reasons.items():
-        if method not in points.index or isnan(points.loc[method, "difference"]):
-            lines.append(Difference(method, note=why))
-            continue
-        mean, low, high = points.loc[method]
-        interval = "" if isnan(low) else f"[{signed(low)}, {signed(high)}]"
-        ends = (mean, mean, mean) if isnan(low) else (low, mean, high)
-        p = _p(adjusted[method]).removeprefix("p ") or DASH
-        lines.append(Difference(method, signed(mean), interval, p, tuple(map(across.place, ends))))
-    return Forest(title, across, lines)
+def _difference(method: str, title: str, row: Any, reason: str) -> Row:
+    """``reason`` stands in place of the numbers where there are none."""
+    if row is None or isnan(row.difference):
+        return Row([Value(method), Value(title), Value(DASH), Value(reason), Value(DASH)])
+    low, high = 100 * row.low, 100 * row.high
+    interval = Value(DASH) if isnan(low) else Value(f"[{signed(low)}, {signed(high)}]")
+    p = Value(DASH) if isnan(row.p_holm) else Value(_p(row.p_holm).removeprefix("p "), row.p_holm)
+    return Row([Value(method), Value(title), Value(signed(100 * row.difference), row.difference), interval, p])
