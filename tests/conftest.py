@@ -1,4 +1,4 @@
-"""What tests of several rooms share. No test reaches a hub or the user's own cache."""
+"""Fixtures of several rooms. No test reaches a hub or the user's own cache."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from adkd.data.prepare import prepare
+from adkd.data.spec import DataSpec
+from adkd.plan.results import Results
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,22 +24,31 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-DATA_SPEC = {
-    "stage": "data",
-    "task": "mnli",
-    "source": {"name": "generated", "rows": {"train": 70, "validation": 20, "test": 5}},
-    "exceptions": {},
-    "train_rows": None,
-    "held_out": 0.0,
-    "max_length": 32,
-    "tokenizer": "tiny_bert",
-    "seed": 0,
-}
+DATA_SPEC = DataSpec(
+    result="data/mnli",
+    code="",
+    task="mnli",
+    source={"name": "generated", "rows": {"train": 70, "validation": 20, "test": 5}},
+    exceptions={},
+    train_rows=None,
+    held_out=0.0,
+    max_length=32,
+    tokenizer="tiny_bert",
+    seed=0,
+)
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory):
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small prepared task: generated data, three classes, the vocabulary of ``tiny_bert``."""
-    out = tmp_path_factory.mktemp("prepared") / "mnli"
-    prepare(DATA_SPEC, out)
-    return out
+    results = Results(tmp_path_factory.mktemp("prepared"))
+    prepare(DATA_SPEC, results)
+    return results.directory(DATA_SPEC.result)
+
+
+@pytest.fixture
+def results(data: Path, tmp_path: Path) -> Results:
+    """A tree of results that contains the small prepared task and nothing else."""
+    (tmp_path / "results/data").mkdir(parents=True)
+    (tmp_path / "results" / DATA_SPEC.result).symlink_to(data)
+    return Results(tmp_path / "results")

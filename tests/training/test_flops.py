@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from adkd.data.batches import Examples
 from adkd.methods import registry
 from adkd.methods.contract import Setup
-from adkd.methods.method_config import STORED
+from adkd.methods.method_config import STORED, TokenMap
 from adkd.methods.settings import Training
 from adkd.models import kernels
 from adkd.models.encoder import frozen, layers, new_classifier, shape
@@ -38,8 +38,9 @@ def trainer(data, name, outputs=3):
     kind, config = registry.load(name), registry.configure(name, {})
     student = new_classifier("tiny_bert", outputs, task="mnli", seed=1, layers=[1, 3], eager=kind.second_order)
     everything = examples.batch(torch.arange(len(examples)))
-    signals = {one: {"kind": one, "top_k": None, "steps": 1} for one in config.needs & STORED}
-    stored = {one: Stored(one_batch(teacher, everything, signal)) for one, signal in signals.items()}
+    parameters = {"token_maps": TokenMap(top_k=None, steps=1)}
+    kinds = config.needs & STORED
+    stored = {kind: Stored(one_batch(teacher, everything, kind, parameters.get(kind))) for kind in kinds}
     method = kind(config, Setup(outputs, outputs == 1, shape(teacher), shape(student)))
     training = Training(batch_size=9, epochs=2, learning_rate=1e-3)
     return Trainer(
