@@ -3,6 +3,7 @@
 import json
 import shutil
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -117,9 +118,10 @@ def spec_with(grid, tmp_path, result, **training):
         if not (tmp_path / "results" / place).exists():
             (tmp_path / "results").mkdir(exist_ok=True)
             (tmp_path / "results" / place).symlink_to(grid / "results" / place)
-    path = tmp_path / "results/plan/students/broken.json" if "method" in spec else tmp_path / "results/plan/broken.json"
-    write_json(path, spec)
-    return path.relative_to(tmp_path)
+    spec["result"] = "students/broken" if "method" in spec else "broken"
+    path = Path("results/plan") / f"{spec['result']}.json"
+    write_json(tmp_path / path, spec)
+    return path
 
 
 def test_a_loss_that_becomes_nan_stops_the_run_and_leaves_nothing(grid, tmp_path):
@@ -178,7 +180,7 @@ def test_bad_input_is_one_line_that_names_value_and_nearest_match(tmp_path):
 
 
 def test_the_published_way_trains_the_same_student(grid):
-    """What ``make bench`` compares whole runs with is told what a student of the suite is told."""
+    """``make bench`` compares whole runs with one that has the same spec as a student of the suite."""
     spec = sorted((grid / "results/plan/students/adkd").rglob("seed-1.json"))[0]
     done = command("adkd.bench.reference_run", spec.relative_to(grid), "published.json", cwd=grid)
     assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ import yaml
 from adkd.plan import plan
 from adkd.plan.checks import validate
 from adkd.plan.config import load_config
+from adkd.plan.results import Results
 
 REPOSITORY = Path(__file__).parents[2]
 TASKS, METHODS, SEEDS = ("sst2", "stsb"), ("finetune", "vanilla_kd", "pkd", "adkd"), (1, 2)
@@ -187,10 +188,9 @@ def test_a_wrong_config_is_one_line_and_starts_nothing(tree):
 
 def test_the_declared_results_are_the_plans(finished):
     config = validate(load_config([finished.repository / "workflow/config/tiny.yaml", finished.folder / "layer.yaml"]))
-    found = plan.build(config)
-    for result in found.specs:
-        assert (finished.work / "results/plan" / f"{result}.json").exists()
-    for run in found.main["runs"]:
-        result = run["result"].removeprefix("results/")
-        for made in [*found.needed(result), result]:
-            assert (finished.work / "results" / made / plan.RESULT_FILE[found.specs[made]["stage"]]).exists()
+    planned = plan.build(config, Results(finished.work / "results"))
+    for name in planned.specs:
+        assert planned.results.plan_file(name).exists()
+    for run in planned.grid().students:
+        for name in [*planned.needed(run.result), run.result]:
+            assert planned.results.report_file(name, planned.specs[name].stage).exists()

@@ -17,9 +17,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from adkd.base.files import read_json, write_json
+from adkd.base.files import read_json
+from adkd.plan.results import Results
+from adkd.plan.specs import StudySpec
 from adkd.sweeps.storage import RETRY_OF
-from adkd.sweeps.trials import trial_spec
 from tests.workflow.conftest import TINY, command, environment, snakemake
 
 FEW = {"tasks": ["stsb"], "ablations": {"beta": None, "views": None}, "sweeps": {"trials": 3}}
@@ -142,12 +143,12 @@ def test_by_hand_gives_the_same_files_and_says_when_the_budget_is_spent(swept, t
     done = sweep(3)
     assert done.returncode == 0, done.stderr
     assert "trial" in done.stdout
-    assert "best.yaml holds this" in done.stdout
+    assert "best.yaml" in done.stdout
     assert findings(tmp_path) == findings(swept)
     before = findings(tmp_path)
     for done, words in [
         (sweep(3), "the budget of 3 trials is spent"),
-        (sweep(2), "holds 3 of them; allowed are more than that, such as --trials 5"),
+        (sweep(2), "has 3; ask for more, such as --trials 5"),
         (sweep(5, {"settings": {"training": {"all": {"clip": 2.0}}}}), ".clip was 1.0, is now 2.0"),
         (sweep(5, {"data": {"held_out": 0.2}}), "held_out was 0.1, is now 0.2; put the config back, or move"),
     ]:
@@ -186,7 +187,7 @@ def test_a_killed_worker_loses_its_trial_alone(swept, tmp_path):
     victim.wait()
     (lost,) = trials(folder)
     assert lost.state == TrialState.RUNNING, "it was to be killed amid its trial"
-    refused = command("adkd", "best", "results/plan/sweeps/vanilla_kd/stsb.json", cwd=tmp_path)
+    refused = command("adkd", "study", "results/plan/sweeps/vanilla_kd/stsb.json", cwd=tmp_path)
     assert "trial 0 of adkd/vanilla_kd/stsb is not finished" in refused.stderr
     survivor = start(1)
     assert survivor.wait(300) == 0, (tmp_path / "worker-1.log").read_text()
@@ -202,8 +203,9 @@ def test_a_killed_worker_loses_its_trial_alone(swept, tmp_path):
     assert list(table["state"]).count("failed") == 1
     assert read_json(folder / "sweep.json")["counts"] == {"complete": 4, "pruned": 0, "diverged": 0, "failed": 1}
     # What a trial scores does not depend on who carries it out.
-    told = trial_spec(read_json(tmp_path / "results/plan/sweeps/vanilla_kd/stsb.json")["study"], 1, again.params)
-    write_json(tmp_path / "results/plan/sweeps/again.json", told)
+    results = Results(tmp_path / "results")
+    study = results.spec("sweeps/vanilla_kd/stsb", StudySpec).study
+    study.trial("sweeps/again", 1, again.params).write(results.plan_file("sweeps/again"))
     done = command("adkd", "trial", "results/plan/sweeps/again.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert read_json(tmp_path / "results/sweeps/again/trial.json")["score"] == again.value
