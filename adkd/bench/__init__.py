@@ -1,1 +1,1 @@
-"""What the suite costs, measured against the published way of doing it: ``make bench``."""
+"""What the suite costs, compared with the published implementation of AD-KD: ``make bench``."""

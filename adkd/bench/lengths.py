@@ -1,4 +1,4 @@
-"""Examples that cost what real ones cost: random tokens, with the lengths of real tasks."""
+"""Random examples that cost as much as real ones, because they have the lengths of real tasks."""
 
 import numpy as np
 import torch
@@ -14,27 +14,27 @@ PERCENTILES: dict[str, tuple[int, ...]] = {
     "stsb": (10, 15, 16, 17, 18, 19, 19, 20, 21, 22, 23, 24, 25, 26, 28, 31, 35, 42, 51, 60, 125),
     "mnli": (5, 16, 19, 22, 24, 26, 29, 31, 33, 35, 37, 40, 42, 44, 47, 50, 54, 58, 64, 73, 128),
 }
-"""Tokens per example of the official training sets (MNLI: 10,471 examples of it), BERT's uncased vocabulary, cut at
-128: every fifth percentile from the shortest example to the longest."""
+"""Tokens per example of the official training sets (MNLI: 10,471 examples of it), BERT's uncased vocabulary, truncated
+to 128: every fifth percentile, from the shortest example to the longest."""
 
 LONGEST = 128
-"""Tokens that the released code pads every example to."""
+"""Length in tokens to which the released code pads every example."""
 VOCABULARY = 30522
 
 
-def drawn(task: str, rows: int) -> np.ndarray:
-    """[rows] lengths, spread as those of the task."""
+def sample(task: str, rows: int) -> np.ndarray:
+    """[rows] lengths, distributed like those of the task."""
     quantiles = np.linspace(0, 1, len(PERCENTILES[task]))
     return np.interp(np.random.default_rng(0).random(rows), quantiles, PERCENTILES[task]).round().astype(np.int64)
 
 
 def examples(task: str, lengths: np.ndarray) -> Examples:
     """Random examples of these lengths, [rows] int64, with labels of the task's kind."""
-    random, rows, about = np.random.default_rng(1), len(lengths), task_named(task)
-    labels = random.random(rows) * 5 if about.regression else random.integers(0, about.outputs, rows)
+    random, rows, record = np.random.default_rng(1), len(lengths), task_named(task)
+    labels = random.random(rows) * 5 if record.regression else random.integers(0, record.outputs, rows)
     return Examples(
         lengths=torch.from_numpy(lengths),
-        labels=torch.tensor(labels, dtype=torch.float32 if about.regression else torch.int64),
+        labels=torch.tensor(labels, dtype=torch.float32 if record.regression else torch.int64),
         idx=torch.arange(rows),
         labelled=True,
         _ids=random.integers(1000, VOCABULARY, lengths.sum()).astype(np.int32),

@@ -1,4 +1,4 @@
-"""All measurements, part after part, and what is written of them."""
+"""Measure the benchmark part by part, and write the results."""
 
 import logging
 import os
@@ -12,7 +12,8 @@ import torch
 
 from adkd.base.errors import InputError, unknown
 from adkd.base.files import new_file, read_json, write_json
-from adkd.bench import ratios, report, runs, steps, workflow
+from adkd.bench import markdown, processes, ratios, runs, steps, workflow
+from adkd.bench.sizes import Sizes
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)
@@ -20,56 +21,60 @@ log = logging.getLogger(__name__)
 PARTS = ("workflow", "steps", "growth", "runs", "cuda")
 
 
-def measure(out: Path, threads: int, glue: Path | None, parts: Sequence[str] = ()) -> str:
-    """Measure and write ``bench.json`` and ``bench.md`` to ``out``, anew after every part.
+def measure(out: Path, threads: int, glue: Path | None, parts: Sequence[str] = (), sizes: Sizes | None = None) -> str:
+    """Measure, and write ``bench.json`` and ``bench.md`` to ``out`` after every part.
 
     Args:
-        out: directory; a part that is measured lies in ``bench/PART.json`` there.
+        out: directory; a measured part is written to ``bench/PART.json`` in it.
         threads: CPU threads of everything that is timed.
-        glue: directory of GLUE's original files, for whole runs on real tasks; None leaves them out.
-        parts: of ``PARTS``; none for all. Other parts are taken from where they lie, if they were measured before.
+        glue: directory of GLUE's original files, for whole runs on real tasks; None skips them.
+        parts: names in ``PARTS``, or none for all of them. The tables include the parts that were measured earlier.
+        sizes: how much is measured, if not as much as usual.
 
     Returns:
         The tables.
 
     Raises:
-        InputError: no such part or directory.
+        InputError: there is no such part or directory.
     """
-    for part in parts:
-        if part not in PARTS:
-            raise unknown("part of the benchmark", part, PARTS)
-    if glue is not None and not glue.is_dir():
-        raise InputError(f"--glue {glue} is not a directory")
-    if "runs" in parts and glue is None:
-        raise InputError("part runs needs --glue, the directory of GLUE's original files")
-    if "cuda" in parts and not torch.cuda.is_available():
-        raise InputError("part cuda needs a GPU, and torch finds none")
-    todo: dict[str, Callable[[], dict[str, Any]]] = {
-        "workflow": lambda: {
-            "per_job": workflow.per_job(threads=threads),
-            "collect": workflow.collect(),
-            "start_up": workflow.start_up(),
-        },
-        "steps": lambda: steps.steps(threads),
-        "growth": lambda: steps.growth(threads),
+    _check(parts, glue)
+    sizes = sizes or Sizes()
+    measured: dict[str, Callable[[], dict[str, Any]]] = {
+        "workflow": lambda: workflow.workflow(threads, sizes),
+        "steps": lambda: steps.steps(threads, sizes),
+        "growth": lambda: steps.growth(threads, sizes),
     }
     if glue is not None:
-        todo["runs"] = lambda: runs.runs(glue, threads)
+        measured["runs"] = lambda: runs.runs(glue, threads, sizes.run)
     if torch.cuda.is_available():
-        todo["cuda"] = lambda: steps.cuda(threads)
+        measured["cuda"] = lambda: steps.cuda(threads, sizes)
     machine = _machine(threads)
-    for part in parts or todo:
+    for part in parts or measured:
         log.info("part %s", part)
         began = time.perf_counter()
-        found = {"machine": machine, "measured": todo[part]()}
-        write_json(out / "bench" / f"{part}.json", found | {"seconds": round(time.perf_counter() - began)})
+        report = {"machine": machine, "measured": measured[part]()}
+        write_json(out / "bench" / f"{part}.json", report | {"seconds": round(time.perf_counter() - began)})
         tables = _write(out, machine)
     log.info("wrote %s and %s", out / "bench.json", out / "bench.md")
     return tables
 
 
+def _check(parts: Sequence[str], glue: Path | None) -> None:
+    for part in parts:
+        if part not in PARTS:
+            raise unknown("part of the benchmark", part, PARTS)
+    if glue is not None and not glue.is_dir():
+        raise InputError("--glue", value=str(glue), allowed="a directory")
+    if "runs" in parts and glue is None:
+        raise InputError("part runs needs GLUE's original files", remedy="give their directory with --glue")
+    if "cuda" in parts and not torch.cuda.is_available():
+        raise InputError("part cuda needs a GPU, and torch finds none")
+    if not processes.SNAKEFILE.exists() and (not parts or "workflow" in parts):
+        raise InputError("part workflow needs the Snakefile", remedy="run it from a checkout of the repository")
+
+
 def _write(out: Path, machine: dict[str, Any]) -> str:
-    """Put the parts together that have been measured on this machine with these versions."""
+    """Combine the parts that were measured on this machine with these versions."""
     measured: dict[str, Any] = {}
     made: dict[str, dict[str, Any]] = {}
     missing: dict[str, str] = {}
@@ -78,17 +83,17 @@ def _write(out: Path, machine: dict[str, Any]) -> str:
         if not file.exists():
             missing[part] = {"runs": "needs --glue", "cuda": "needs a GPU"}.get(part, "not measured yet")
             continue
-        found = read_json(file)
-        if {"gpu": None} | found["machine"] | {"git_commit": None} == machine | {"git_commit": None}:
-            measured[part] = found["measured"]
-            made[part] = {"git_commit": found["machine"]["git_commit"], "seconds": found["seconds"]}
+        report = read_json(file)
+        if {"gpu": None} | report["machine"] | {"git_commit": None} == machine | {"git_commit": None}:
+            measured[part] = report["measured"]
+            made[part] = {"git_commit": report["machine"]["git_commit"], "seconds": report["seconds"]}
         else:
             missing[part] = "measured on another machine or with other versions"
     whole = {"machine": machine, "made": made, "ratios": ratios.ratios(measured), "missing": missing, "parts": measured}
     write_json(out / "bench.json", whole)
-    tables = report.text(whole)
+    tables = markdown.text(whole)
     with new_file(out / "bench.md") as temporary:
-        temporary.write_text(tables)
+        temporary.write_text(tables, encoding="utf-8")
     return tables
 
 

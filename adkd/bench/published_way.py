@@ -1,16 +1,21 @@
-"""AD-KD the plain, published way: a live teacher in every step, every example padded to 128 tokens, a gradient per view
-taken from the loss itself, PyTorch's plain AdamW.
+"""AD-KD as published: a live teacher in every step, every example padded to 128 tokens, a gradient per view taken from
+the loss itself, PyTorch's plain AdamW.
 
-Written from the paper and its released code, and from nothing of the suite's own: it is what `make bench` measures the
-suite against, and the oracle that tests hold the fast version equal to.
+Written from the paper and its released code, and independent of the rest of the suite: `make bench` compares the suite
+with it, and tests require the fast version to give the same losses.
 """
 
+from collections.abc import Iterable, Sequence
+
 import torch
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, normalize, pad
 
+from adkd.data.batches import Batch
 
-def padded(batch, length):
-    """The same batch, every example padded to ``length`` tokens."""
+
+def padded(batch: Batch, length: int) -> Batch:
+    """The same batch, with every example padded to ``length`` tokens."""
     more = length - batch.mask.shape[1]
     fields = {name: pad(getattr(batch, name), (0, more)) for name in ("input_ids", "token_type_ids", "mask")}
     return type(batch)(**fields, labels=batch.labels, rows=batch.rows)
@@ -19,12 +24,13 @@ def padded(batch, length):
 class Descent:
     """The released optimisation: AdamW, linear decay to 0 without warm-up, gradients clipped at norm 1."""
 
-    def __init__(self, student, learning_rate, steps):
+    def __init__(self, student: nn.Module, learning_rate: float, steps: int):
         self.parameters = list(student.parameters())
         self.optimizer = torch.optim.AdamW(self.parameters, lr=learning_rate, eps=1e-8, weight_decay=0.0)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: max(0.0, 1 - step / steps))
 
-    def step(self, loss):
+    def step(self, loss: Tensor) -> None:
+        """Update the student's weights from the loss of a batch."""
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -32,24 +38,15 @@ class Descent:
         self.schedule.step()
 
 
-def train(student, teacher, batches, epochs, learning_rate, **settings):
-    """Train ``student`` in place, going through ``batches``, a function from epoch to padded batches."""
-    steps = epochs * len(batches(0))
-    descent = Descent(student, learning_rate, steps)
-    for epoch in range(epochs):
-        student.train()
-        for batch in batches(epoch):
-            descent.step(adkd_loss(student, teacher, batch, **settings))
-
-
 @torch.no_grad()
-def predict(student, batches):
-    """Logits [rows, C], in the order of the batches."""
+def predict(student: nn.Module, batches: Iterable[Batch]) -> Tensor:
+    """Logits [rows, C] of the student in eval mode, in the order of the batches."""
     student.eval()
-    return torch.cat([first_embeddings_and_logits(student, batch)[1] for batch in batches])
+    return torch.cat([embeddings_and_logits(student, batch)[1] for batch in batches])
 
 
-def first_embeddings_and_logits(model, batch):
+def embeddings_and_logits(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """[B, L, H] the output of the embedding block, and [B, C] logits."""
     out = model(
         input_ids=batch.input_ids,
         attention_mask=batch.mask,
@@ -59,8 +56,8 @@ def first_embeddings_and_logits(model, batch):
     return out.hidden_states[0], out.logits
 
 
-def view_losses(logits, labels):
-    """One loss per view: against the true label for regression and two classes, -log p_c for every class otherwise."""
+def view_losses(logits: Tensor, labels: Tensor) -> list[Tensor]:
+    """One loss per view: of the true label for regression and two classes, otherwise -log p_c for every class c."""
     if logits.shape[1] == 1:
         return [mse_loss(logits[:, 0], labels)]
     if logits.shape[1] == 2:
@@ -68,23 +65,32 @@ def view_losses(logits, labels):
     return [-torch.log(torch.softmax(logits, dim=1))[:, c].mean() for c in range(logits.shape[1])]
 
 
-def maps(embeddings, logits, labels, top_k, create_graph):
-    """A list of normalised token maps [B, L], one per view."""
-    found = []
+def maps(embeddings: Tensor, logits: Tensor, labels: Tensor, top_k: int | None, create_graph: bool) -> Sequence[Tensor]:
+    """Normalised token maps [B, L], one per view."""
+    normalised = []
     for loss in view_losses(logits, labels):
         (gradient,) = torch.autograd.grad(loss, embeddings, create_graph=create_graph, retain_graph=True)
         saliency = (gradient * embeddings).abs()
         if top_k is not None:
             saliency = saliency.sort(dim=-1, descending=True).values[..., :top_k]
-        found.append(normalize(saliency.norm(dim=-1), dim=-1))
-    return found
+        normalised.append(normalize(saliency.norm(dim=-1), dim=-1))
+    return normalised
 
 
-def adkd_loss(student, teacher, batch, *, alpha, temperature, beta, top_k):
-    """The loss of one batch; ``student`` may be in train mode, ``teacher`` is in eval mode."""
-    teacher_embeddings, teacher_logits = first_embeddings_and_logits(teacher, batch)
+def adkd_loss(
+    student: nn.Module,
+    teacher: nn.Module,
+    batch: Batch,
+    *,
+    alpha: float,
+    temperature: float,
+    beta: float,
+    top_k: int | None,
+) -> Tensor:
+    """The loss of one batch. ``student`` may be in train mode; ``teacher`` is in eval mode."""
+    teacher_embeddings, teacher_logits = embeddings_and_logits(teacher, batch)
     theirs = maps(teacher_embeddings, teacher_logits, batch.labels, top_k, create_graph=False)
-    embeddings, logits = first_embeddings_and_logits(student, batch)
+    embeddings, logits = embeddings_and_logits(student, batch)
     ours = maps(embeddings, logits, batch.labels, None, create_graph=True)
     soft, hard = teacher_logits.detach() / temperature, logits / temperature
     if logits.shape[1] == 1:

@@ -1,17 +1,15 @@
-"""From measurements to the ratios that the goals are about."""
+"""The ratios that have goals, computed from the measurements."""
 
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from adkd.bench.processes import REPOSITORY
 from adkd.data.tasks import task as task_named
 from adkd.methods import settings
 from adkd.plan import config as configs
 from adkd.plan.checks import validate
-from adkd.plan.config import load_config
+from adkd.plan.config import CONFIGS, load_config
 
-PAPER = REPOSITORY / "workflow" / "config" / "paper.yaml"
 GRID_SEEDS = 5
 
 GOALS: dict[str, tuple[str, float, str]] = {
@@ -19,7 +17,7 @@ GOALS: dict[str, tuple[str, float, str]] = {
     "run.adkd.sst2": ("at most", 1 / 16, "a whole run of adkd over the reference's"),
     "run.adkd.cola": ("at most", 1 / 16, "a whole run of adkd over the reference's"),
     "step.adkd.three_class": ("at most", 1 / 9, "a step with three classes over the reference's"),
-    "step.adkd_over_vanilla_kd": ("at most", 1.75, "a step of adkd over one of vanilla_kd, mrpc, 3 x 384"),
+    "step.adkd_over_vanilla_kd": ("at most", 1.75, "a step of adkd over a step of vanilla_kd, mrpc, 3 x 384"),
     "efficiency.adkd": ("at least", 0.75, "time of the step's operations at the matrix rate over its time, 6 x 768"),
     "efficiency.vanilla_kd": ("at least", 0.8, "the same"),
     "grid.teacher_share": ("at most", 0.05, "teacher's part of the time of 5 methods x 5 seeds, mrpc"),
@@ -27,41 +25,41 @@ GOALS: dict[str, tuple[str, float, str]] = {
     "collect_2400_seconds": ("at most", 30.0, "2,400 results to tables"),
     "overhead_seconds_per_job": ("at most", 6.0, "seconds of a job outside of training"),
 }
-"""Ratio -> its goal, and what it is."""
+"""Ratio -> its goal, and its meaning."""
 
 
 def ratios(parts: Mapping[str, Any]) -> dict[str, float | None]:
-    """The ratios, None for those whose part was not measured.
+    """The ratios; None for those whose part was not measured.
 
-    A whole run is put together from measured medians, over the task's official number of examples and the published
-    epochs, in batches of 32: start-up + epochs x (steps + scoring of the dev set); for ``adkd`` also the signals of
-    the whole training set, for the reference the teacher inside every step. The grid: one teacher of the published
-    epochs and its signals, against runs of every method.
+    The time of a whole run is computed from measured medians, for the task's official number of examples and the
+    published epochs, in batches of 32: start-up + epochs x (steps + scoring of the dev set). For ``adkd`` the signals
+    of the whole training set are added; the steps of the reference include its teacher. The grid compares one teacher,
+    trained for the published epochs, and its signals with the runs of every method.
     """
-    found: dict[str, float | None] = dict.fromkeys(GOALS)
+    values: dict[str, float | None] = dict.fromkeys(GOALS)
     workflow = parts.get("workflow", {})
     overhead = workflow.get("per_job", {}).get("seconds")
-    found["overhead_seconds_per_job"] = overhead
-    found["collect_2400_seconds"] = workflow.get("collect", {}).get("seconds")
+    values["overhead_seconds_per_job"] = overhead
+    values["collect_2400_seconds"] = workflow.get("collect", {}).get("seconds")
     if "steps" not in parts:
-        return found
+        return values
     small, large = parts["steps"]["small"], parts["steps"]["large"]
-    found["step.adkd.three_class"] = _over(small["mnli"], "adkd", "reference")
-    found["step.adkd_over_vanilla_kd"] = _over(small["mrpc"], "adkd", "vanilla_kd")
-    found["efficiency.adkd"] = large["mrpc"]["adkd"]["efficiency"]
-    found["efficiency.vanilla_kd"] = large["mrpc"]["vanilla_kd"]["efficiency"]
-    found["memory.adkd_over_vanilla_kd"] = _over(large["mrpc"], "adkd", "vanilla_kd", "peak_memory_bytes")
+    values["step.adkd.three_class"] = _over(small["mnli"], "adkd", "reference")
+    values["step.adkd_over_vanilla_kd"] = _over(small["mrpc"], "adkd", "vanilla_kd")
+    values["efficiency.adkd"] = large["mrpc"]["adkd"]["efficiency"]
+    values["efficiency.vanilla_kd"] = large["mrpc"]["vanilla_kd"]["efficiency"]
+    values["memory.adkd_over_vanilla_kd"] = _over(large["mrpc"], "adkd", "vanilla_kd", "peak_memory_bytes")
     if overhead is not None:
         for task in ("mrpc", "sst2", "cola"):
-            found[f"run.adkd.{task}"] = run_seconds(small[task], task, "adkd", overhead) / run_seconds(
+            values[f"run.adkd.{task}"] = run_seconds(small[task], task, "adkd", overhead) / run_seconds(
                 small[task], task, "reference", overhead
             )
-        found["grid.teacher_share"] = teacher_share(small, "mrpc", overhead)
-    return found
+        values["grid.teacher_share"] = teacher_share(small, "mrpc", overhead)
+    return values
 
 
 def run_seconds(measured: Mapping[str, Any], task: str, variant: str, overhead: float) -> float:
-    """Seconds of a whole run of ``adkd``, ``reference`` or another method, put together as ``ratios`` says."""
+    """Seconds of a whole run of ``adkd``, ``reference`` or another method, computed as ``ratios`` describes."""
     rows = task_named(task).rows
     evaluate = "reference_evaluate" if variant == "reference" else "evaluate"
     epoch = rows["train"] * measured[variant]["seconds_per_row"]
@@ -71,7 +69,7 @@ def run_seconds(measured: Mapping[str, Any], task: str, variant: str, overhead: 
 
 
 def teacher_share(small: Mapping[str, Any], task: str, overhead: float) -> float:
-    """Teacher and signals over all, in a grid of 5 methods x 5 seeds whose methods cost what was measured."""
+    """The share of teacher and signals in the time of a grid of 5 methods x 5 seeds, from the measured costs."""
     measured, rows = small[task], task_named(task).rows
     epoch = rows["train"] * measured["teacher"]["seconds_per_row"]
     student_epochs, teacher_epochs = epochs(task)
@@ -87,7 +85,7 @@ def teacher_share(small: Mapping[str, Any], task: str, overhead: float) -> float
 @cache
 def epochs(task: str) -> tuple[int, int]:
     """Epochs of a student of ``adkd`` and of its teacher in the paper's grid."""
-    paper = validate(load_config([PAPER]))
+    paper = validate(load_config([CONFIGS / "paper.yaml"]))
     _, training = configs.method_settings(paper, "adkd", task)
     return training.epochs, settings.resolve_teacher(paper.teacher.training, task, paper.settings).epochs
 

@@ -1,8 +1,7 @@
-"""A whole run of AD-KD in the published way, a process like `adkd student`:
-`python -m adkd.bench.reference_run SPEC OUT`.
+"""A whole run of the published AD-KD, as a process like `adkd student`: `python -m adkd.bench.reference_run SPEC OUT`.
 
-It is told what a student of the suite is told, begins with the same weights and sees the same examples; teacher,
-padding, loss and optimisation are those of ``adkd.bench.published_way``.
+It has the spec of a student of the suite, starts from the same weights and sees the same examples; teacher, padding,
+loss and optimisation are those of ``adkd.bench.published_way``.
 """
 
 import sys
@@ -26,7 +25,7 @@ from adkd.training.student import new_student
 
 
 def main(spec_file: Path, out: Path) -> None:
-    """Train one student and write its scores on the (first) dev split after every epoch to ``out``."""
+    """Train one student, and write its scores on the first dev split after every epoch to ``out``."""
     results, name = Results.of(spec_file)
     spec = results.spec(name, StudentSpec)
     torch.set_num_threads(spec.threads)
@@ -56,7 +55,7 @@ def main(spec_file: Path, out: Path) -> None:
 
 
 def plain(student: nn.Module) -> nn.Module:
-    """The same weights in a model as ``transformers`` makes it."""
+    """The same weights in an unmodified model of ``transformers``."""
     model = type(student)(student.config)
     model.load_state_dict(student.state_dict())
     model.set_attn_implementation("eager")
@@ -64,7 +63,7 @@ def plain(student: nn.Module) -> nn.Module:
 
 
 def batch(examples: Examples, rows: Any) -> Batch:
-    """A batch in the published way."""
+    """A batch padded as in the published implementation."""
     return published_way.padded(examples.batch(rows), LONGEST)
 
 

@@ -1,81 +1,64 @@
-"""Whole runs of AD-KD, the suite's and the published way, on real tasks: how long they take and what comes out."""
+"""Whole runs of AD-KD on real tasks, by the suite and by the published implementation: their times and scores."""
 
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean, median, stdev
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from adkd.base.files import read_json
+from adkd.base.records import Spec
 from adkd.bench.processes import adkd, child, planned
 from adkd.data.batches import Examples
 from adkd.data.metrics import floor
 from adkd.data.tasks import task as task_named
+from adkd.plan.plan import Plan
 
 log = logging.getLogger(__name__)
 
-CONFIG: dict[str, Any] = {
-    "teacher": {"model": "minilm_l6", "batch_size": 8, "epochs": 4, "learning_rate": 1.5e-4, "margin": 0.0},
-    "student": {"from_teacher_layers": [0, 1, 4]},
-    "methods": ["adkd"],
-    "reference": "adkd",
-    "selection": "last",
-    "predict": [],
-    "device": "cpu",
-    "settings": {"training": {"all": {"batch_size": 8, "epochs": 2, "learning_rate": 2e-4}}},
-}
-"""A run that fits into minutes: the embedded encoder of 6 x 384, a student of 3 x 384."""
 
-
-def runs(
-    glue: Path, threads: int, tasks: tuple[str, ...] = ("sst2", "mrpc", "rte"), train_rows: int = 480, seeds: int = 3
-) -> dict[str, Any]:
-    """Train students of both kinds in turn, same data, epochs, seeds and first weights.
+def runs(glue: Path, threads: int, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Train students of the suite and of the published implementation in turns: same data, epochs, seeds and first
+    weights.
 
     Args:
         glue: directory of GLUE's original files.
         threads: of every process.
-        tasks: which of its tasks.
-        train_rows: examples that teacher and students learn from.
-        seeds: students of each kind.
+        config: a run config of ``adkd`` on some tasks, with at least two seeds.
 
     Returns:
-        Task -> ``seconds`` of every process of ``adkd``, ``reference`` and ``signals``; ``ratio``: median of adkd over
-        reference seed by seed, all of the signals counted in every run; ``scores``: main metric on dev after the last
-        epoch, by seed; ``difference``: mean and standard deviation, over seeds, of adkd - reference; ``teacher``: its
-        score; ``constant``: the score of the best constant answer, which tells whether anything was learned.
+        Task -> ``seconds`` of every process of ``adkd``, ``reference`` and ``signals``; ``ratio``: median over seeds of
+        adkd over reference, with the whole time of the signals added to every run; ``scores``: main metric on dev
+        after the last epoch, by seed; ``difference``: mean and standard deviation, over seeds, of adkd - reference;
+        ``teacher``: its score; ``constant``: the score of the best constant answer, which a trained model has to beat.
     """
-    config = CONFIG | {
-        "data": {"source": "directory", "path": str(glue.resolve()), "train_rows": train_rows},
-        "tasks": list(tasks),
-        "seeds": list(range(1, seeds + 1)),
-        "threads": threads,
-    }
+    data = dict(config["data"]) | {"source": "directory", "path": str(glue.resolve())}
+    config = dict(config) | {"data": data, "threads": threads}
     with TemporaryDirectory() as name:
         folder = Path(name)
-        grid, _ = planned(folder, config)
-        return {"config": config} | {task: _task(folder, grid.specs, task) for task in tasks}
+        plan, _ = planned(folder, config)
+        return {"config": config} | {task: _task(folder, plan, task) for task in config["tasks"]}
 
 
-def _task(folder: Path, specs: dict[str, Any], task: str) -> dict[str, Any]:
+def _task(folder: Path, plan: Plan, task: str) -> dict[str, Any]:
     metric = task_named(task).metrics[0]
-    here = {result: spec for result, spec in specs.items() if spec.task == task}
+    students = [run.result for run in plan.grid().students if run.task == task]
     seconds: dict[str, Any] = {"adkd": [], "reference": [], "signals": 0.0}
+    for result in plan.needed(students[0]):
+        stage = plan.specs[result].stage
+        took = adkd(folder, stage, _spec_file(result))
+        seconds["signals"] += took if stage == "signals" else 0.0
+        log.info("%s: %.0f s", result, took)
     scores: dict[str, list[float]] = {"adkd": [], "reference": []}
-    for result, spec in here.items():
-        file = f"results/plan/{result}.json"
-        if spec.stage != "student":
-            took = adkd(folder, spec.stage, file)
-            seconds["signals"] += took if spec.stage == "signals" else 0.0
-            log.info("%s: %.0f s", result, took)
-            continue
-        seconds["adkd"].append(adkd(folder, "student", file))
-        out, began = folder / f"{task}-{spec.seed}.json", time.perf_counter()
-        child("-m", "adkd.bench.reference_run", file, str(out), folder=folder)
+    for number, result in enumerate(students):
+        seconds["adkd"].append(adkd(folder, "student", _spec_file(result)))
+        scores["adkd"].append(_score(folder, result, metric))
+        reference, began = folder / f"{task}-{number}.json", time.perf_counter()
+        child("-m", "adkd.bench.reference_run", _spec_file(result), str(reference), folder=folder)
         seconds["reference"].append(round(time.perf_counter() - began, 3))
-        scores["adkd"].append(read_json(folder / "results" / result / "metrics.json")["scores"]["validation"][metric])
-        scores["reference"].append(read_json(out)["scores"][-1][metric])
+        scores["reference"].append(read_json(reference)["scores"][-1][metric])
         log.info(
             "%s: adkd %.1f s, %s %.4f; reference %.1f s, %.4f",
             *(result, seconds["adkd"][-1], metric, scores["adkd"][-1]),
@@ -85,14 +68,21 @@ def _task(folder: Path, specs: dict[str, Any], task: str) -> dict[str, Any]:
     pairs = zip(seconds["adkd"], seconds["reference"], strict=True)
     ratio = median((seconds["signals"] + ours) / theirs for ours, theirs in pairs)
     difference = {"mean": fmean(differences), "sd": stdev(differences)}
-    found = {"metric": metric, "seconds": seconds, "ratio": ratio, "scores": scores, "difference": difference}
-    return found | _around(folder, here, task, metric)
+    measured = {"metric": metric, "seconds": seconds, "ratio": ratio, "scores": scores, "difference": difference}
+    return measured | _bounds(folder, [plan.specs[result] for result in plan.needed(students[0])], task, metric)
 
 
-def _around(folder: Path, specs: dict[str, Any], task: str, metric: str) -> dict[str, float]:
-    """The scores between which a student's lies."""
-    (data,) = (result for result, spec in specs.items() if spec.stage == "data")
-    (teacher,) = (result for result, spec in specs.items() if spec.stage == "teacher")
+def _bounds(folder: Path, specs: list[Spec], task: str, metric: str) -> dict[str, float]:
+    """The scores of the teacher and of the best constant answer; a student's score lies between them."""
+    (data,) = (spec.result for spec in specs if spec.stage == "data")
+    (teacher,) = (spec.result for spec in specs if spec.stage == "teacher")
     labels = Examples.load(folder / "results" / data, "validation").labels.numpy()
-    score = read_json(folder / "results" / teacher / "metrics.json")["scores"]["validation"][metric]
-    return {"teacher": score, "constant": floor(task_named(task), labels)}
+    return {"teacher": _score(folder, teacher, metric), "constant": floor(task_named(task), labels)}
+
+
+def _spec_file(result: str) -> str:
+    return f"results/plan/{result}.json"
+
+
+def _score(folder: Path, result: str, metric: str) -> float:
+    return read_json(folder / "results" / result / "metrics.json")["scores"]["validation"][metric]

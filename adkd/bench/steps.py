@@ -1,67 +1,86 @@
-"""What training costs: steps of every method against the published way, and how the cost grows."""
+"""What training costs: steps of every method compared with the published implementation, and how the cost grows."""
 
 from typing import Any
 
+from adkd.bench.sizes import Models, Sizes
+from adkd.bench.timing import take_turns
 from adkd.bench.variants import Case
-from adkd.bench.workers import take_turns
-from adkd.fetch.checkpoints import Shape
 from adkd.methods import registry
+from adkd.methods.contract import Setup
 
 Measured = dict[str, dict[str, Any]]
-
-SMALL = {"teacher": Shape(6, 384, 12), "student": Shape(3, 384, 12)}
-LARGE = {"teacher": Shape(12, 768, 12), "student": Shape(6, 768, 12)}
 
 COMPARED = ("reference", "adkd", "vanilla_kd")
 AROUND = ("evaluate", "reference_evaluate", "signals", "teacher")
 """What a run or a grid does beside the student's steps."""
 
 
-def steps(threads: int) -> dict[str, Any]:
-    """Steps at two sizes. Keys: ``small`` and ``large``, then the task, then the variant."""
-    others = [name for name in variants() if name not in COMPARED]
-    small = {task: _time(SMALL, task, (*COMPARED, *AROUND), threads) for task in ("cola", "sst2", "mrpc", "rte")}
-    small |= {task: _time(SMALL, task, COMPARED, threads) for task in ("mnli", "stsb")}
-    small["mrpc, baselines"] = _time(SMALL, "mrpc", ("vanilla_kd", *others), threads)
-    large = {
-        "mrpc": _time(LARGE, "mrpc", COMPARED, threads, bins=1),
-        "mrpc, baselines": _time(LARGE, "mrpc", ("vanilla_kd", *others), threads, bins=1),
-        "mnli, batch 8": _time(LARGE, "mnli", COMPARED, threads, bins=1, batch_size=8),
-        "stsb, batch 8": _time(LARGE, "stsb", COMPARED, threads, bins=1, batch_size=8),
+def steps(threads: int, sizes: Sizes) -> dict[str, Any]:
+    """Steps at two sizes of models. Keys: ``small`` and ``large``, then the task, then the variant."""
+
+    def small(task: str, *names: str) -> Measured:
+        return _time(sizes, sizes.small, task, names, threads)
+
+    def large(task: str, *names: str, **more: Any) -> Measured:
+        return _time(sizes, sizes.large, task, names, threads, bins=1, **more)
+
+    methods = ("vanilla_kd", *(name for name in variants(sizes.small) if name not in COMPARED))
+    return {
+        "small": {task: small(task, *COMPARED, *AROUND) for task in ("cola", "sst2", "mrpc", "rte")}
+        | {task: small(task, *COMPARED) for task in ("mnli", "stsb")}
+        | {"mrpc, baselines": small("mrpc", *methods)},
+        "large": {
+            "mrpc": large("mrpc", *COMPARED),
+            "mrpc, baselines": large("mrpc", *methods),
+            "mnli, batch 8": large("mnli", *COMPARED, batch_size=8),
+            "stsb, batch 8": large("stsb", *COMPARED, batch_size=8),
+        },
     }
-    return {"small": small, "large": large}
 
 
-def cuda(threads: int) -> dict[str, Any]:
-    """Steps of the larger size on a GPU, as runs take them there. Keys: the task, then the variant."""
-    others = [name for name in variants() if name not in COMPARED]
-    found = {task: _time(LARGE, task, (*COMPARED, *AROUND), threads, device="cuda") for task in ("cola", "mrpc")}
-    found |= {task: _time(LARGE, task, COMPARED, threads, device="cuda") for task in ("mnli", "stsb")}
-    return found | {"mrpc, baselines": _time(LARGE, "mrpc", ("vanilla_kd", *others), threads, device="cuda")}
+def cuda(threads: int, sizes: Sizes) -> dict[str, Any]:
+    """Steps of the large models on a GPU, with the settings that runs use there. Keys: the task, then the variant."""
 
+    def timed(task: str, *names: str) -> Measured:
+        return _time(sizes, sizes.large, task, names, threads, device="cuda")
 
-def growth(threads: int) -> dict[str, Any]:
-    """How a step of 3 x 384 grows with the length of the examples and the steps m of integrated gradients, and an epoch
-    with the number of examples."""
-    lengths, epochs, m = (16, 32, 64, 128), (4, 8, 16), (1, 2, 4)
-    by_length = take_turns(
-        {name: Case(name, "mrpc", **SMALL, lengths=lengths) for name in ("adkd", "vanilla_kd")}, threads
+    others = (name for name in variants(sizes.large) if name not in COMPARED)
+    return (
+        {task: timed(task, *COMPARED, *AROUND) for task in ("cola", "mrpc")}
+        | {task: timed(task, *COMPARED) for task in ("mnli", "stsb")}
+        | {"mrpc, baselines": timed("mrpc", "vanilla_kd", *others)}
     )
-    by_m = take_turns({f"m = {n}": Case("adkd", "mrpc", **SMALL, bins=1, settings=(("steps", n),)) for n in m}, threads)
-    by_rows = take_turns({"adkd": Case("adkd", "sst2", **SMALL, epochs=epochs)}, threads)
-    return {"length": by_length | {"lengths": lengths}, "m": by_m, "rows": by_rows}
 
 
-def variants() -> list[str]:
-    """Every method of the suite; METHOD/PHASE for each phase of one with several."""
-    from adkd.methods.contract import Setup
+def growth(threads: int, sizes: Sizes) -> dict[str, Any]:
+    """How a step of the small models grows with the length of the examples and with the steps m of integrated
+    gradients, and training with the number of examples."""
 
-    found = []
-    for name in registry.names():
-        phases = registry.load(name)(registry.configure(name, {}), Setup(2, False, **SMALL)).phases()
-        found += [name] if len(phases) == 1 else [f"{name}/{phase.name}" for phase in phases]
-    return found
+    def case(method: str, task: str, **more: Any) -> Case:
+        return _case(sizes, sizes.small, method, task, **more)
+
+    by_length = {name: case(name, "mrpc", lengths=sizes.lengths) for name in ("adkd", "vanilla_kd")}
+    by_m = {f"m = {m}": case("adkd", "mrpc", bins=1, settings=(("steps", m),)) for m in (1, 2, 4)}
+    by_rows = {"adkd": case("adkd", "sst2", stretches=sizes.stretches)}
+    return {
+        "length": take_turns(by_length, threads, sizes) | {"lengths": sizes.lengths},
+        "m": take_turns(by_m, threads, sizes),
+        "rows": take_turns(by_rows, threads, sizes),
+    }
 
 
-def _time(size: dict[str, Shape], task: str, names: tuple[str, ...], threads: int, **more: Any) -> Measured:
-    return take_turns({name: Case(name, task, **size, **more) for name in names}, threads)
+def variants(models: Models) -> list[str]:
+    """Every method of the suite; METHOD/PHASE for each phase of a method with several."""
+    setup, names = Setup(2, False, models.teacher, models.student), []
+    for method in registry.names():
+        phases = registry.load(method)(registry.configure(method, {}), setup).phases()
+        names += [method] if len(phases) == 1 else [f"{method}/{phase.name}" for phase in phases]
+    return names
+
+
+def _time(sizes: Sizes, models: Models, task: str, names: tuple[str, ...], threads: int, **more: Any) -> Measured:
+    return take_turns({name: _case(sizes, models, name, task, **more) for name in names}, threads, sizes)
+
+
+def _case(sizes: Sizes, models: Models, variant: str, task: str, **more: Any) -> Case:
+    return Case(variant, task, models.teacher, models.student, examples=sizes.examples, **more)

@@ -1,6 +1,6 @@
-"""What is timed: one training step, or one pass, of every method and of the published way, on models of a given size.
+"""What is timed: one training step, or one pass, of every method and of the published implementation.
 
-Weights and tokens are random: neither changes what a step costs. Students are trained by the suite's own loop.
+Weights and tokens are random: neither changes the cost of a step. Students are trained by the suite's own loop.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from adkd.data.tasks import task as task_named
 from adkd.fetch.checkpoints import Shape
 from adkd.methods import registry
 from adkd.methods.contract import Setup
-from adkd.methods.method_config import STORED, MethodConfig
+from adkd.methods.method_config import STORED, MethodConfig, TokenMap
 from adkd.methods.settings import Training
 from adkd.models import kernels
 from adkd.models.encoder import frozen
@@ -29,8 +29,6 @@ from adkd.training.teacher import FineTuning
 
 Call = Callable[[], object]
 
-EXAMPLES = 3200
-"""Examples that batches are drawn from: a hundred steps of 32."""
 LEARNING_RATE = 1e-6
 
 
@@ -39,21 +37,23 @@ class Case:
     """One thing to time."""
 
     variant: str
-    """A method, or METHOD/PHASE where it has several; ``reference``, the published way of AD-KD; ``teacher``, a step of
+    """A method, or METHOD/PHASE for one of several phases; ``reference``, the published AD-KD; ``teacher``, a step of
     its fine-tuning; ``signals``; ``evaluate`` and ``reference_evaluate``, a student's pass over dev examples."""
     task: str
-    """Where lengths and the number of classes come from: a key of ``lengths.PERCENTILES``."""
+    """The task whose lengths and number of classes the examples have: a key of ``lengths.PERCENTILES``."""
     teacher: Shape
     student: Shape
     batch_size: int = 32
     bins: int = 3
-    """Batches that are timed: those in the middle of so many equal parts of an epoch, sorted by length."""
+    """Number of timed batches: the middle ones of that many equal parts of an epoch that is sorted by length."""
+    examples: int = 3200
+    """Random examples that the batches are drawn from."""
     lengths: tuple[int, ...] = ()
-    """Fixed lengths instead, one batch of each."""
-    epochs: tuple[int, ...] = ()
-    """Numbers of steps: time whole stretches of an epoch instead of single batches."""
+    """Time one batch of each of these lengths instead."""
+    stretches: tuple[int, ...] = ()
+    """Time stretches of these numbers of steps instead of single batches."""
     settings: tuple[tuple[str, object], ...] = ()
-    """Settings of the method that are not its defaults."""
+    """Settings of the method that differ from its defaults."""
     device: str = "cpu"
 
     @property
@@ -62,25 +62,27 @@ class Case:
 
     @property
     def counted(self) -> bool:
-        """Whether its operations can be counted: PyTorch's counter refuses a gradient to a leaf, as signals have."""
+        """Whether its operations can be counted: PyTorch's counter refuses the gradient to a leaf that signals need."""
         return self.variant != "signals"
 
 
 def calls(case: Case) -> list[tuple[Call, int]]:
-    """What to time, and how many examples each call goes through."""
+    """What to time, and the number of examples that each call processes."""
     if case.lengths:
         examples = lengths.examples(case.task, np.repeat(case.lengths, case.batch_size))
         parts = [[rows] for rows in torch.arange(len(examples)).split(case.batch_size)]
     else:
-        examples = lengths.examples(case.task, lengths.drawn(case.task, EXAMPLES))
+        examples = lengths.examples(case.task, lengths.sample(case.task, case.examples))
         batches = _batches(case, examples)
-        parts = [batches[:number] for number in case.epochs] or [[rows] for rows in _middles(case, examples, batches)]
+        parts = [batches[:number] for number in case.stretches] or [
+            [rows] for rows in _middles(case, examples, batches)
+        ]
     step = _step(case, examples)
     return [(lambda part=part: [step(rows) for rows in part], sum(map(len, part))) for part in parts]
 
 
 def _batches(case: Case, examples: Examples) -> list[Tensor]:
-    """One epoch, or one pass over a dev set, in the order in which the suite or the published way goes through it."""
+    """One epoch, or one pass over a dev set, in the order of the suite or of the published implementation."""
     generator = torch.Generator().manual_seed(0)
     if case.published:
         return list(torch.randperm(len(examples), generator=generator).split(case.batch_size))
@@ -90,25 +92,25 @@ def _batches(case: Case, examples: Examples) -> list[Tensor]:
 
 
 def _middles(case: Case, examples: Examples, batches: list[Tensor]) -> list[Tensor]:
-    """The batches in the middle of every bin; padded, all are alike and one will do."""
+    """The batch in the middle of every bin; a single bin where every batch is padded to the same length."""
     batches = sorted(batches, key=lambda rows: examples.lengths[rows].max())
     bins = 1 if case.published else case.bins
     return [batches[int((i + 0.5) / bins * len(batches))] for i in range(bins)]
 
 
 def _step(case: Case, examples: Examples) -> Callable[[Tensor], object]:
-    """The function of a batch's rows that is timed."""
-    about = task_named(case.task)
+    """The timed function of a batch's rows."""
+    task = task_named(case.task)
     if case.published:
-        return _published(case, examples, about.outputs)
+        return _published(case, examples, task.outputs)
     if case.variant == "evaluate":
-        student = frozen(classifier(case.student, about.outputs, kernels.FUSED)).to(case.device)
+        student = frozen(classifier(case.student, task.outputs, kernels.FUSED)).to(case.device)
         return lambda rows: _no_grad(logits_of, student, examples.batch(rows).to(case.device))
     if case.variant == "signals":
-        teacher = frozen(classifier(case.teacher, about.outputs, kernels.FUSED)).to(case.device)
-        wanted = ({"kind": "logits"}, {"kind": "token_maps", "top_k": None, "steps": 1})
-        return lambda rows: [one_batch(teacher, examples.batch(rows).to(case.device), signal) for signal in wanted]
-    setup = Setup(about.outputs, about.regression, case.teacher, case.student)
+        teacher = frozen(classifier(case.teacher, task.outputs, kernels.FUSED)).to(case.device)
+        signals = (("logits", None), ("token_maps", TokenMap()))
+        return lambda rows: [one_batch(teacher, examples.batch(rows).to(case.device), *signal) for signal in signals]
+    setup = Setup(task.outputs, task.regression, case.teacher, case.student)
     if case.variant == "teacher":
         return _training(case, examples, FineTuning(MethodConfig(), replace(setup, student=case.teacher)), None)
     name, _, phase = case.variant.partition("/")
@@ -158,7 +160,7 @@ def _published(case: Case, examples: Examples, outputs: int) -> Callable[[Tensor
 
 
 class _Stored:
-    """A signal in memory, as ``signals.Signal`` reads it from its file."""
+    """A signal in memory, in place of the stored ``signals.Signal``."""
 
     def __init__(self, values: Tensor):
         self.values = values
@@ -177,7 +179,7 @@ def _stored(examples: Examples, setup: Setup) -> dict[str, _Stored]:
 
 
 def classifier(shape: Shape, outputs: int, attention: str) -> nn.Module:
-    """A classifier of BERT's vocabulary, weights random; in the published way if the attention is ``eager``."""
+    """A classifier with random weights and BERT's vocabulary; with plain kernels if the attention is ``eager``."""
     config = BertConfig(
         vocab_size=lengths.VOCABULARY,
         hidden_size=shape.hidden,

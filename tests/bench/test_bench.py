@@ -1,28 +1,107 @@
-"""The benchmark: what it times is what runs train by, the reference is one, and ratios are what they say."""
+"""The benchmark: every part runs, it times the suite's own steps, and its ratios are those of the measurements."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from adkd.base.errors import InputError
-from adkd.bench import lengths, published_way, report
+from adkd.base.errors import InputError, RunError
+from adkd.base.files import read_json
+from adkd.bench import lengths, markdown, published_way, workflow
+from adkd.bench import variants as variants_module
 from adkd.bench.measure import measure
 from adkd.bench.ratios import GOALS, ratios
+from adkd.bench.sizes import RUN, Models, Sizes
 from adkd.bench.steps import AROUND, variants
+from adkd.bench.timing import take_turns
 from adkd.bench.variants import Case, calls
-from adkd.bench.workers import take_turns
+from adkd.data import generated, tsv
 from adkd.data.tasks import TASKS
+from adkd.data.tasks import task as task_named
 from adkd.fetch.checkpoints import Shape
+from adkd.training.loop import Trainer
 from tests.small_models import STUDENT, TEACHER, batch, classifier
 
-TINY = {"teacher": Shape(4, 32, 4), "student": Shape(2, 32, 4)}
+TINY = Models(Shape(4, 32, 4), Shape(2, 32, 4))
+SIZES = Sizes(
+    small=TINY,
+    large=TINY,
+    examples=128,
+    rounds=1,
+    matrix={"cpu": 64, "cuda": 64},
+    lengths=(4, 8),
+    stretches=(1, 2),
+    grids=(10,),
+    job=("finetune", "rte"),
+    jobs=1,
+    collected=10,
+    collections=1,
+    tasks=("rte",),
+    run=RUN
+    | {
+        "teacher": {"model": "tiny_bert", "epochs": 2, "learning_rate": 2e-3, "batch_size": 8},
+        "student": {"from_teacher_layers": [1, 3]},
+        "data": {"train_rows": 256, "max_length": 32},
+        "tasks": ["rte"],
+        "seeds": [1, 2],
+        "settings": {"training": {"all": {"epochs": 1, "batch_size": 8}}},
+    },
+)
+
+
+def glue(folder: Path, task: str) -> Path:
+    """A directory of GLUE's files that holds made-up examples of a classification task."""
+    record = task_named(task)
+    layout = tsv.LAYOUTS[task]
+    for split, rows in record.rows.items():
+        columns = generated.read(record, split, rows)
+        gold = [record.labels[label] for label in columns["label"]]
+        lines = [(*layout.text, layout.gold), *zip(*(columns[name] for name in record.text), gold, strict=True)]
+        path = tsv.file(folder, record, split)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(map("\t".join, lines)))
+    return folder
+
+
+@pytest.mark.parametrize("part", [pytest.param("steps", marks=pytest.mark.workflow), "growth"])
+def test_steps_are_measured_and_written(tmp_path, part):
+    tables = measure(tmp_path, 1, None, [part], SIZES)
+    assert (tmp_path / "bench.md").read_text() == tables
+    assert f"\n| {part} | " in tables
+    assert read_json(tmp_path / "bench.json")["parts"].keys() == {part}
+
+
+@pytest.mark.workflow
+def test_the_workflow_is_measured_and_written(tmp_path):
+    tables = measure(tmp_path, 1, None, ["workflow"], SIZES)
+    measured = read_json(tmp_path / "bench.json")["parts"]["workflow"]
+    (grid,) = measured["start_up"]["sizes"]
+    assert (grid["students"], measured["collect"]["students"]) == (10, 10)
+    assert grid["seconds"] > grid["plan_seconds"] > 0
+    assert measured["per_job"]["seconds"] > 0
+    assert "| from `snakemake` to the first job, 10 students |" in tables
+
+
+@pytest.mark.workflow
+def test_whole_runs_are_measured_and_written(tmp_path):
+    tables = measure(tmp_path / "out", 1, glue(tmp_path, "rte"), ["runs"], SIZES)
+    run = read_json(tmp_path / "out/bench.json")["parts"]["runs"]["rte"]
+    assert [len(run["scores"][kind]) for kind in ("adkd", "reference")] == [2, 2]
+    assert "\n| rte | " in tables
+
+
+@pytest.mark.workflow
+def test_the_wait_for_a_first_job_has_a_limit():
+    (grid,) = workflow.start_up((10,), 0.1, ("rte",))["sizes"]
+    assert grid["seconds"] is None
+    assert grid["note"] == "no job had started after 0 s"
 
 
 @pytest.mark.parametrize("task", lengths.PERCENTILES)
 def test_lengths_are_spread_as_those_of_the_task(task):
-    drawn = lengths.drawn(task, 20_000)
+    drawn = lengths.sample(task, 20_000)
     for percentile in (25, 50, 75, 95):
         expected = lengths.PERCENTILES[task][percentile // 5]
         assert np.percentile(drawn, percentile) == pytest.approx(expected, abs=2), percentile
@@ -30,28 +109,29 @@ def test_lengths_are_spread_as_those_of_the_task(task):
     assert torch.equal(examples.batch(torch.arange(50)).mask.sum(1), examples.lengths)
 
 
-@pytest.mark.parametrize("variant", [*variants(), "reference", *AROUND])
+@pytest.mark.parametrize("variant", [*variants(TINY), "reference", *AROUND])
 @pytest.mark.parametrize("task", ["cola", "mnli", "stsb"])
 def test_every_variant_can_be_timed_on_every_kind_of_task(variant, task):
-    found = calls(Case(variant, task, **TINY, batch_size=4, bins=2))
+    found = calls(Case(variant, task, TINY.teacher, TINY.student, batch_size=4, bins=2, examples=128))
     assert len(found) == (1 if variant.startswith("reference") else 2)
     for call, rows in found:
         call()
         assert rows == (64 if variant in ("evaluate", "signals") else 4)
 
 
-def test_a_timed_step_moves_the_student():
-    (step, _), *_ = calls(Case("adkd", "cola", **TINY, batch_size=4))
-    student = next(
-        cell.cell_contents for cell in _step_of(step).__closure__ if hasattr(cell.cell_contents, "fit")
-    ).model
-    before = student.classifier.weight.detach().clone()
+def test_a_timed_step_moves_the_student(monkeypatch):
+    trainers = []
+
+    def recorded(**fields):
+        trainers.append(Trainer(**fields))
+        return trainers[-1]
+
+    monkeypatch.setattr(variants_module, "Trainer", recorded)
+    ((step, _),) = calls(Case("adkd", "cola", TINY.teacher, TINY.student, batch_size=4, bins=1, examples=128))
+    weight = trainers[0].model.classifier.weight
+    before = weight.detach().clone()
     step()
-    assert not torch.equal(student.classifier.weight, before)
-
-
-def _step_of(call):
-    return next(cell.cell_contents for cell in call.__closure__ if callable(cell.cell_contents))
+    assert not torch.equal(weight, before)
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 3])
@@ -72,15 +152,20 @@ def test_padding_changes_nothing_in_the_reference_but_its_time(outputs, dtype):
 
 
 def test_taking_turns_times_every_call_of_every_case():
-    cases = {name: Case(name, "cola", **TINY, batch_size=4, bins=2) for name in ("adkd", "signals")}
-    found = take_turns(cases, threads=1, rounds=3)
-    assert list(found) == ["adkd", "signals"]
-    for of in found.values():
-        assert [len(seconds) for seconds in of["seconds"]] == [3, 3]
-        assert min(map(min, of["seconds"])) > 0
-        assert of["peak_memory_bytes"] > 2**27
-    assert 0 < found["adkd"]["efficiency"] < 1
-    assert found["signals"]["efficiency"] is None
+    cases = {name: Case(name, "cola", TINY.teacher, TINY.student, batch_size=4, bins=2) for name in ("adkd", "signals")}
+    timed = take_turns(cases, 1, replace(SIZES, rounds=3))
+    assert list(timed) == ["adkd", "signals"]
+    for case in timed.values():
+        assert [len(seconds) for seconds in case["seconds"]] == [3, 3]
+        assert min(map(min, case["seconds"])) > 0
+        assert case["peak_memory_bytes"] > 2**27
+    assert timed["adkd"]["efficiency"] > 0
+    assert timed["signals"]["efficiency"] is None
+
+
+def test_a_case_that_cannot_be_built_ends_the_measurement():
+    with pytest.raises(RunError, match="ended early"):
+        take_turns({"nothing": Case("nothing", "cola", TINY.teacher, TINY.student)}, 1, SIZES)
 
 
 def test_the_part_for_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch):
@@ -147,7 +232,7 @@ def test_a_ratio_without_its_measurement_is_none_and_said_to_be_missing():
     }
     missing = {"steps": "not measured yet"}
     made = {"workflow": {"git_commit": "abc", "seconds": 300}}
-    table = report.text({"machine": machine, "made": made, "ratios": found, "missing": missing, "parts": {}})
+    table = markdown.text({"machine": machine, "made": made, "ratios": found, "missing": missing, "parts": {}})
     assert "| workflow | abc | 5 min |" in table
     assert "| run.adkd.mrpc | not measured | at most 1/5.0 = 0.200 |" in table
     assert "| overhead_seconds_per_job | 5.00 | at most 6.00 | yes |" in table

@@ -1,4 +1,4 @@
-"""The measurements as tables to read."""
+"""The measurements as Markdown tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
@@ -11,7 +11,7 @@ Row = Sequence[str]
 
 
 def text(report: Mapping[str, Any]) -> str:
-    """All of ``bench.json`` in Markdown; parts that were not measured are named as such."""
+    """All of ``bench.json`` in Markdown, with the names of the parts that were not measured."""
     parts, machine = report["parts"], report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     blocks = [
@@ -45,8 +45,8 @@ RUN_HEAD = (
 
 
 def _made(made: Mapping[str, Any]) -> Iterator[Row]:
-    for part, of in made.items():
-        yield part, of["git_commit"] or "unknown", f"{of['seconds'] / 60:.0f} min"
+    for part, record in made.items():
+        yield part, record["git_commit"] or "unknown", f"{record['seconds'] / 60:.0f} min"
 
 
 def _goals(ratios: Mapping[str, float | None]) -> Iterator[Row]:
@@ -92,30 +92,30 @@ def _growth(parts: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _runs(runs: Mapping[str, Any]) -> Iterator[Row]:
-    for task, one in runs.items():
+    for task, run in runs.items():
         if task == "config":
             continue
-        ours, theirs = (one["scores"][name] for name in ("adkd", "reference"))
+        ours, theirs = (run["scores"][name] for name in ("adkd", "reference"))
         yield (
             task,
-            f"{median(one['seconds']['adkd']):.0f} s",
-            f"{one['seconds']['signals']:.0f} s",
-            f"{median(one['seconds']['reference']):.0f} s",
-            f"1/{1 / one['ratio']:.1f}",
+            f"{median(run['seconds']['adkd']):.0f} s",
+            f"{run['seconds']['signals']:.0f} s",
+            f"{median(run['seconds']['reference']):.0f} s",
+            f"1/{1 / run['ratio']:.1f}",
             ", ".join(f"{score:.3f}" for score in ours),
             ", ".join(f"{score:.3f}" for score in theirs),
-            f"{one['difference']['mean']:+.3f} (sd {one['difference']['sd']:.3f}, n = {len(ours)})",
-            f"{one['teacher']:.3f}",
-            f"{one['constant']:.3f}",
+            f"{run['difference']['mean']:+.3f} (sd {run['difference']['sd']:.3f}, n = {len(ours)})",
+            f"{run['teacher']:.3f}",
+            f"{run['constant']:.3f}",
         )
 
 
 def _workflow(workflow: Mapping[str, Any]) -> Iterator[Row]:
-    for one in workflow["start_up"]["sizes"]:
-        seconds = one.get("note", f"{one['seconds'] or 0:.1f}, of these {one['plan_seconds']:.1f} for the plan")
-        yield f"from `snakemake` to the first job, {one['students']} students", seconds
+    for grid in workflow["start_up"]["sizes"]:
+        seconds = grid.get("note", f"{grid['seconds'] or 0:.1f}, of these {grid['plan_seconds']:.1f} for the plan")
+        yield f"from `snakemake` to the first job, {grid['students']} students", seconds
     job, collect = workflow["per_job"], workflow["collect"]
-    yield "one student's process outside of training", f"{job['seconds']:.2f}"
+    yield "a student's process, training excluded", f"{job['seconds']:.2f}"
     yield f"{collect['students']} results to scores.csv", f"{collect['scores']:.1f}"
     yield "to tables", f"{collect['tables']:.1f}"
     yield "to figures", f"{collect['figures']:.1f}"
