@@ -24,7 +24,10 @@ from adkd.data.tasks import TASKS
 from adkd.evaluation.evaluate import evaluate, text
 from adkd.fetch import checkpoints, tiny_bert
 from adkd.methods.settings import Training
+from adkd.plan.results import Results
+from adkd.plan.specs import OfData, TeacherSpec
 from adkd.training import teacher
+from tests.conftest import DATA_SPEC
 
 ROWS = {"train": 256, "validation": 128, "test": 5}
 LABELS = ("entailment", "neutral", "contradiction")
@@ -53,23 +56,24 @@ def spec(model: object, **changed: object) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
     """A teacher that the suite has trained: ``metrics.json`` and ``model``, without a tokenizer."""
-    root = tmp_path_factory.mktemp("trained")
-    data = {"task": "mnli", "source": {"name": "generated", "rows": ROWS}, "train_rows": None, "held_out": 0.0}
-    prepare(data | {"max_length": 32, "tokenizer": "tiny_bert", "seed": 0}, root / "data")
-    run = {
-        "task": "mnli",
-        "seed": 1,
-        "model": "tiny_bert",
-        "training": vars(Training(batch_size=8, epochs=6, learning_rate=2e-3)),
-        "selection": "dev",
-        "margin": 0.0,
-        "evaluate": ["validation_matched", "validation_mismatched"],
-        "inputs": {"data": str(root / "data")},
-        "device": "cpu",
-        "threads": 1,
-    }
-    teacher.train(run, root / "run")
-    return root / "run"
+    results = Results(tmp_path_factory.mktemp("trained"))
+    prepare(DATA_SPEC.model_copy(update={"source": {"name": "generated", "rows": ROWS}}), results)
+    spec = TeacherSpec(
+        result="teacher",
+        code="",
+        task="mnli",
+        seed=1,
+        model="tiny_bert",
+        training=Training(batch_size=8, epochs=6, learning_rate=2e-3),
+        selection="dev",
+        margin=0.0,
+        evaluate=("validation_matched", "validation_mismatched"),
+        inputs=OfData(data=DATA_SPEC.result),
+        device="cpu",
+        threads=1,
+    )
+    teacher.train(spec, results)
+    return results.directory(spec.result)
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from adkd.base.errors import InputError, RunError
-from adkd.base.files import read_json
 from adkd.data.batches import Batch, Examples
 from adkd.evaluation.explain import Explanation, explain, explained_rows
 from adkd.evaluation.faithfulness import Example, faithfulness, logits_of_examples
 from adkd.evaluation.integrated_gradients import Attributions, attributions, centred
 from adkd.models.encoder import head, new_classifier
 from adkd.models.passes import forward, logits_of
+from adkd.plan.specs import ExplainSpec, OfModel
 from tests.small_models import STUDENT, batch, classifier, one_example
 
 CPU = torch.device("cpu")
@@ -175,49 +175,57 @@ def test_the_token_that_determines_the_class_comes_first_and_is_faithful():
     assert mean(one.sufficiency for one in own) < mean(one.sufficiency for one in random) - 0.3
 
 
-SPEC = {
-    "stage": "explanation",
-    "task": "mnli",
-    "split": "validation_matched",
-    "rows": 12,
-    "steps": 16,
-    "bins": [0.1, 0.5],
-    "seed": 0,
-    "device": "cpu",
-    "threads": 1,
-    "code": "",
-}
+SPEC = ExplainSpec(
+    result="explanations/teacher",
+    code="",
+    task="mnli",
+    split="validation_matched",
+    rows=12,
+    steps=16,
+    bins=(0.1, 0.5),
+    seed=0,
+    device="cpu",
+    threads=1,
+    inputs=OfModel(data="data/mnli", teacher="teacher"),
+)
 
 
 @pytest.fixture(scope="module")
-def model_directory(tmp_path_factory):
-    place = tmp_path_factory.mktemp("model")
-    new_classifier("tiny_bert", 3, task="mnli", seed=0).save_pretrained(place / "model")
-    return place
+def teacher(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("teacher")
+    new_classifier("tiny_bert", 3, task="mnli", seed=0).save_pretrained(directory / "model")
+    return directory
 
 
-def explained(place, data, out, **more):
-    role = more.pop("role", "teacher")
-    explain(SPEC | {"inputs": {"data": str(data), role: str(place)}} | more, out)
-    return pq.read_table(out / "examples.parquet").to_pylist(), read_json(out / "explanation.json")
+@pytest.fixture
+def tree(results, teacher):
+    """A tree of results with prepared data and a teacher."""
+    results.directory("teacher").symlink_to(teacher)
+    return results
 
 
-def test_all_models_explain_the_same_examples_and_a_rerun_gives_the_same_bytes(model_directory, data, tmp_path):
-    ours, _ = explained(model_directory, data, tmp_path / "a")
-    again, _ = explained(model_directory, data, tmp_path / "again")
-    other = tmp_path / "other"
-    new_classifier("tiny_bert", 3, task="mnli", seed=5, layers=[0, 1]).save_pretrained(other / "model")
-    theirs, report = explained(other, data, tmp_path / "b", role="student", seed=5)
+def explained(results, **changed):
+    spec = SPEC.model_copy(update=changed)
+    explain(spec, results)
+    return pq.read_table(results.directory(spec.result) / "examples.parquet").to_pylist(), results.report(spec)
+
+
+def test_all_models_explain_the_same_examples_and_a_rerun_gives_the_same_bytes(tree, data):
+    ours, _ = explained(tree)
+    again, _ = explained(tree, result="explanations/again")
+    new_classifier("tiny_bert", 3, task="mnli", seed=5, layers=[0, 1]).save_pretrained(tree.root / "student/model")
+    inputs = OfModel(data="data/mnli", student="student")
+    theirs, report = explained(tree, result="explanations/student", seed=5, inputs=inputs)
     assert ours == again
-    assert (tmp_path / "a/examples.parquet").read_bytes() == (tmp_path / "again/examples.parquet").read_bytes()
+    one, other = (tree.directory(f"explanations/{name}") / "examples.parquet" for name in ("teacher", "again"))
+    assert one.read_bytes() == other.read_bytes()
     same = ("idx", "label", "tokens", "special")
     assert [[row[name] for name in same] for row in ours] == [[row[name] for name in same] for row in theirs]
     assert [row["idx"] for row in ours] == sorted({row["idx"] for row in ours})
-    assert report["spec"]["seed"] == 5
-    assert report["rows"] == 12
+    assert report.rows == 12
     errors = np.concatenate([row["completeness_error"] for row in theirs])
     for name, of in (("mean", np.mean), ("median", np.median), ("max", np.max)):
-        assert report["completeness_error"]["absolute"][name] == pytest.approx(of(errors))
+        assert report.completeness_error["absolute"][name] == pytest.approx(of(errors))
     words = [token for row in ours for token, special in zip(row["tokens"], row["special"], strict=True) if special]
     assert set(words) == {"[CLS]", "[SEP]"}
     assert len(words) == 3 * 12
@@ -232,23 +240,23 @@ def test_all_models_explain_the_same_examples_and_a_rerun_gives_the_same_bytes(m
     [
         ({"rows": 0}, "rows", 0),
         ({"steps": 0}, "steps", 0),
-        ({"bins": [0.1, 1.5]}, "bins[1]", 1.5),
-        ({"bins": []}, "bins", []),
+        ({"bins": (0.1, 1.5)}, "bins[1]", 1.5),
+        ({"bins": ()}, "bins", []),
         ({"split": "validation_matchd"}, "split", "validation_matchd"),
     ],
 )
-def test_a_setting_out_of_range_is_refused_and_nothing_is_written(model_directory, data, tmp_path, change, what, value):
+def test_a_setting_out_of_range_is_refused_and_nothing_is_written(tree, change, what, value):
     with pytest.raises(InputError) as caught:
-        explained(model_directory, data, tmp_path / "out", **change)
+        explained(tree, **change)
     assert what in caught.value.what
     assert caught.value.value == value
-    assert not (tmp_path / "out").exists()
+    assert not tree.directory(SPEC.result).exists()
 
 
-def test_a_model_that_diverged_leaves_no_explanation(data, tmp_path):
+def test_a_model_that_diverged_leaves_no_explanation(results):
     model = new_classifier("tiny_bert", 3, task="mnli", seed=0)
     torch.nn.init.constant_(head(model).bias, torch.nan)
-    model.save_pretrained(tmp_path / "model")
+    model.save_pretrained(results.directory("teacher") / "model")
     with pytest.raises(RunError, match="not finite"):
-        explained(tmp_path, data, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+        explained(results)
+    assert not results.directory(SPEC.result).exists()
