@@ -1,4 +1,4 @@
-"""Values held against their types by pydantic, and the types in words. Imports nothing of the suite but its errors."""
+"""Values checked against their types by pydantic, and types in words. Imports no torch."""
 
 import json
 from functools import cache
@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from adkd.base.errors import InputError, unknown
 
 STRICT = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-"""What every model is: 1.0 is not an integer, true is not a number, no key is unknown and no number infinite."""
+"""Configuration of every model: 1.0 is not an integer, true is not a number, unknown keys and infinity are errors."""
 
 _WORDS = {
     bool: "true or false",
@@ -27,7 +27,7 @@ _LIMITS = {Gt: ("gt", "above"), Ge: ("ge", "at least"), Lt: ("lt", "below"), Le:
 
 
 class Distinct:
-    """Marks a tuple in which no value stands twice."""
+    """Marks a tuple whose values differ from each other."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(_distinct, handler(source))
@@ -38,12 +38,12 @@ class Distinct:
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if any(value in values[:index] for index, value in enumerate(values)):
-        raise PydanticCustomError("distinct", "a value stands twice")
+        raise PydanticCustomError("distinct", "two values are equal")
     return values
 
 
 def validated(annotation: Any, value: Any, what: str = "") -> Any:
-    """``value``, made of what YAML and JSON are made of, as its type has it: lists as tuples, mappings as models.
+    """A value from YAML or JSON as an instance of its type: a list becomes a tuple, a mapping a model.
 
     Args:
         annotation: a model, or the type of a field.
@@ -109,16 +109,16 @@ def _is_model(annotation: Any) -> bool:
 
 
 def _refusal(error: ValidationError, annotation: Any, what: str) -> InputError:
-    """The first problem as an error of ours. Unknown keys first: what is missing elsewhere may be what was misspelt."""
+    """The first problem as an InputError. Unknown keys come first: a key that is missing elsewhere may be misspelt."""
     problems = error.errors(include_url=False, include_context=False)
     problems = [one for one in problems if one["type"] == "extra_forbidden"] or problems
-    # Of a value that may be one thing or another, the problem that lies deepest is the one with what was meant.
+    # Where a value can have several types, the deepest problem is that of the type that was meant.
     near = [one for one in problems if one["loc"][:2] == problems[0]["loc"][:2]]
     problem = max(near, key=lambda one: len(one["loc"]))
     where, here = what, annotation
     for step in problem["loc"]:
         kinds = _kinds(here)
-        if len(kinds) > 1:  # here pydantic names the kind that it tried
+        if len(kinds) > 1:  # this step is pydantic's name of the type that it tried
             if not str(step).startswith("dict["):
                 break
             here = next(kind for kind in kinds if get_origin(kind) is dict)
@@ -137,7 +137,7 @@ def _refusal(error: ValidationError, annotation: Any, what: str) -> InputError:
 
 
 def _kinds(annotation: Any) -> list[Any]:
-    """What a value can be, without limits and without null."""
+    """The types that a value can have, without limits and without null."""
     if get_origin(annotation) is Annotated:
         return _kinds(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):

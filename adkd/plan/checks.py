@@ -51,25 +51,25 @@ def _check_names(config: Config) -> None:
 
 def _check_data(config: Config) -> None:
     data, origin = config.data, configs.source(config)
-    for key, given, owner in (("path", data.path, "directory"), ("rows", data.rows, "generated")):
-        if given is None and data.source == owner:
-            raise InputError(f"data.{key}", allowed=f'set for data.source "{owner}"')
-        if given is not None and data.source != owner:
-            raise InputError(f"data.{key}", value=origin[key], allowed=f'null for data.source "{data.source}"')
-    for one in map(task, config.tasks):
-        sources.check(origin, one)
-        absent = configs.absent(config, one.name)
+    for key, value in (("path", data.path), ("rows", data.rows)):
+        needed = sources.named(data.source).option == key
+        if needed != (value is not None):
+            allowed = f'{"set" if needed else "null"} for data.source "{data.source}"'
+            raise InputError(f"data.{key}", value=origin.get(key), allowed=allowed)
+    for checked in map(task, config.tasks):
+        sources.check(origin, checked)
+        present = [split for split in checked.rows if split not in configs.absent(config, checked.name)]
         for role in dict.fromkeys(("train", "validation", *config.score)):
-            if all(split in absent for split in one.splits(role)):
+            if not set(checked.splits(role)) & set(present):
                 raise InputError(
-                    f"data.expected_rows.{one.name}",
-                    value=data.expected_rows[one.name],
+                    f"data.expected_rows.{checked.name}",
+                    value=data.expected_rows[checked.name],
                     allowed=f'a mapping that leaves a split for "{role}", which every run needs',
                 )
-        for split in (split for role in config.score for split in one.splits(role)):
-            if split not in absent and not sources.labelled(origin, one, split):
+        for split in (split for role in config.score for split in checked.splits(role)):
+            if split in present and not sources.labelled(origin, checked, split):
                 raise InputError(
-                    f'score: split "{split}" of {one.name} has no labels in source "{data.source}"',
+                    f'score: split "{split}" of {checked.name} has no labels in source "{data.source}"',
                     remedy="name only splits with labels; `predict` stores predictions without them",
                 )
 

@@ -1,15 +1,18 @@
 """Configs: layered, checked against everything that is known before anything runs, and described by a schema."""
 
 import copy
+from typing import get_args
 
 import pytest
 import yaml
 
 from adkd.base.errors import InputError
+from adkd.data.sources import SOURCES
 from adkd.methods.settings import TRAINING
 from adkd.plan import plan
 from adkd.plan.checks import validate
 from adkd.plan.config import CONFIGS, Config, load_config, schema_text
+from adkd.plan.sections import DataConfig
 
 FOLDER = CONFIGS.resolve()
 TINY = yaml.safe_load((FOLDER / "tiny.yaml").read_text()) | {
@@ -170,7 +173,7 @@ def test_a_key_that_is_missing_is_named_with_what_it_can_be():
     error = refused({key: value for key, value in TINY.items() if key != "seeds"})
     assert (error.what, error.allowed) == ("seeds", f"set to {SEEDS}")
     error = refused(changed(data={"source": "generated"}))
-    assert (error.what, error.allowed) == ("data.rows", 'set for data.source "generated"')
+    assert (error.what, error.value, error.allowed) == ("data.rows", None, 'set for data.source "generated"')
 
 
 def test_what_a_source_or_a_student_cannot_do_is_refused():
@@ -251,12 +254,16 @@ def test_the_configs_that_come_along_are_valid(names):
     assert keys == before
     assert validate(config.model_dump()) == config
     planned = plan.build(config)
-    assert len(planned.main["runs"]) == len(config.tasks) * len(config.methods) * len(config.seeds)
+    assert len(planned.grids["grid"].students) == len(config.tasks) * len(config.methods) * len(config.seeds)
     assert set(planned.grids) == {"grid", *(f"ablations/{name}" for name in config.ablations)}
 
 
 def test_the_schema_file_is_that_of_the_models():
     assert (FOLDER.parent / "schemas/config.schema.yaml").read_text() == schema_text(), "rebuild it with: make schema"
+
+
+def test_the_sources_of_the_schema_are_those_of_the_code():
+    assert get_args(DataConfig.model_fields["source"].annotation) == tuple(SOURCES)
 
 
 def test_every_key_is_described_and_every_section_closed():

@@ -6,9 +6,16 @@ from adkd.base.errors import ABSENT, InputError
 from adkd.methods import registry
 from adkd.methods.settings import TRAINING
 from adkd.plan.checks import validate
+from adkd.plan.config import CONFIGS, load_config
 from adkd.plan.sections import SpaceEntry
 from adkd.plan.space import VARIANTS, grid_point, grid_size, space_of, text
-from tests.sweeps.conftest import config
+
+
+def config(method="vanilla_kd", **sweeps):
+    """The tiny config with one method on one task, not yet validated."""
+    keys = load_config([CONFIGS / "tiny.yaml"])
+    own = {"methods": [method], "reference": method, "tasks": ["stsb"], "ablations": {}}
+    return keys | own | {"sweeps": keys["sweeps"] | sweeps}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
