@@ -1,7 +1,7 @@
 """The stage that ends a study: its tables, its figures, and its best settings as a config."""
 
 from adkd.analysis.figures import study as study_figures
-from adkd.analysis.tables import table as layout
+from adkd.analysis.tables.table import write as write_texts
 from adkd.base.errors import RunError
 from adkd.plan import tuned
 from adkd.plan.reports import StudyReport
@@ -33,5 +33,5 @@ def write(spec: StudySpec, results: Results) -> None:
         "importance.csv": weights.to_csv(**csv),
         "best.yaml": tuned.text(definition.method, definition.task, winner.values, about(spec, trials, winner)),
     }
-    layout.write(out, files)
+    write_texts(out, files)
     StudyReport(spec=spec, **summary(trials, winner)).write(results.report_file(spec.result, spec.stage))

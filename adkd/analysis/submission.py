@@ -10,7 +10,8 @@ import pandas as pd
 from adkd.analysis.glue_server import FILES, File, write_zip
 from adkd.analysis.grid import TEACHER, Column, Grid, Run, read_grid
 from adkd.analysis.stats.predictions import Predictions, read_predictions
-from adkd.analysis.tables.table import Cell, Table, markdown, plain
+from adkd.analysis.tables.table import Cell, Row, Table, headings
+from adkd.analysis.tables.text import markdown, plain
 from adkd.base.errors import InputError, unknown
 from adkd.base.files import new_file
 from adkd.data.metrics import official
@@ -164,11 +165,11 @@ def _table(plan: Grid, method: str, seeds: str, choices: dict[str, Choice]) -> T
             notes.append(f'{file.name}.tsv is no model\'s: every row says "{file.constant}" ({file.why_constant}).')
         else:
             source, metric, score = choice.source, task(file.task).metrics[0], f"{100 * choice.score:.1f}"
-        rows.append([Cell(text) for text in (f"{file.name}.tsv", str(file.rows), source, metric, score)])
+        rows.append(Row(f"{file.name}.tsv", [Cell(words=text) for text in (str(file.rows), source, metric, score)]))
     notes.append(f"Dev scores are in points (×100), for a task with two dev sets their mean ({plan.roles[0]}).")
     if seeds == "best" and any("best of" in choice.source for choice in choices.values()):
         notes.append(
             "The best of several seeds was chosen by the dev score shown, which is an optimistic one for that reason."
         )
-    header = ("file", "rows", "predictions", "dev metric", "dev score")
+    header = headings("file", "rows", "predictions", "dev metric", "dev score")
     return Table(f"GLUE submission of {method}", header, rows, notes=(*notes, *plan.notes))

@@ -9,8 +9,9 @@ import pytest
 from adkd.analysis.collect.scores import collect
 from adkd.analysis.figures import stage as figures
 from adkd.analysis.tables import stage as tables
-from adkd.analysis.tables.main import spans
-from adkd.analysis.tables.table import Cell, Table, latex, plain
+from adkd.analysis.tables.table import Cell, Row, Table, headings
+from adkd.analysis.tables.text import latex, plain
+from adkd.analysis.tables.wording import spans
 from adkd.base.errors import InputError
 from tests.analysis.conftest import replaced
 
@@ -175,7 +176,7 @@ def test_latex_rows_are_balanced_and_escaped(tree):
     assert r"vanilla\_kd" in text
     assert text.count("{") == text.count("}")
     assert "%" not in text.replace(r"\%", "").split("\n", 1)[1]
-    assert r"a\_b \& 5\,\%".replace(r"\,", "") in latex(Table("t", ["x"], [[Cell("a_b & 5%")]]))
+    assert r"a\_b \& 5\,\%".replace(r"\,", "") in latex(Table("t", headings("x"), [Row("a_b & 5%", [])]))
 
 
 def test_a_second_role_has_a_second_table_without_stars(tree):
@@ -227,8 +228,8 @@ def test_the_summary_is_the_table_and_the_paths(tree):
 
 
 def test_a_wide_table_goes_on_below():
-    rows = [[Cell("a"), *(Cell("12.3 ± 0.4") for _ in range(20))]]
-    text = plain(Table("t", ["method", *(f"column {n}" for n in range(20))], rows))
+    rows = [Row("a", [Cell(12.3, sd=0.4)] * 20)]
+    text = plain(Table("t", headings("method", *(f"column {n}" for n in range(20))), rows))
     assert max(map(len, text.splitlines())) <= 110
     assert text.count("12.3 ± 0.4") == 20
     assert text.count("method") == text.count("a   ")

@@ -8,7 +8,9 @@ from scipy.stats import ttest_1samp
 from adkd.analysis.collect.scores import collect
 from adkd.analysis.figures import tuning
 from adkd.analysis.grid import read_grid
-from adkd.analysis.page.tuning import tunings
+from adkd.analysis.tables.html import html
+from adkd.analysis.tables.tuning import tuning_tables
+from adkd.analysis.tables.wording import minus
 from adkd.base.errors import InputError
 from adkd.plan.grid import Grid
 from adkd.plan.reports import BestTrial, StudyReport
@@ -128,10 +130,10 @@ def test_the_table_says_its_protocol_and_whether_budgets_are_equal(tuned):
 
 def test_the_page_has_a_table_for_every_task(tuned):
     made(tuned)
-    page = tunings(read_grid(tuned / "plan/grid.json"), pd.read_csv(tuned / "tables/tuning.csv"))
-    assert [table.caption for table in page.tables] == ["STS-B, Spearman, n = 3", "RTE, acc, n = 3"]
-    assert [[row.cells[0].text, row.kind] for row in page.tables[0].rows] == [["pkd", ""], ["adkd", "reference"]]
-    assert page.tables[0].rows[0].cells[-1].below.startswith("[")
+    tables = tuning_tables(read_grid(tuned / "plan/grid.json"), pd.read_csv(tuned / "tables/tuning.csv"))
+    assert [table.title for table in tables] == ["Tuning on STS-B, Spearman (×100)", "Tuning on RTE, acc (×100)"]
+    assert [[row.name, row.kind] for row in tables[0].rows] == [["pkd", ""], ["adkd", "reference"]]
+    assert f'<span class="below">{minus(tables[0].rows[0].cells[6].brackets)}</span>' in html(tables[0])
 
 
 def test_what_is_missing_or_of_another_study_is_named(tuned):
@@ -142,6 +144,8 @@ def test_what_is_missing_or_of_another_study_is_named(tuned):
     with pytest.raises(InputError, match=r"adkd/rte/sweep\.json is missing; make it with: snakemake sweep"):
         made(tuned)
     (tuned / "plan/untuned.json").unlink()
-    with pytest.raises(InputError, match="what tuning bought is known with settings_from: sweeps"):
+    with pytest.raises(InputError) as caught:
         made(tuned)
+    assert caught.value.what == f"{tuned / 'plan/untuned.json'} is missing"
+    assert "settings_from: sweeps" in caught.value.remedy
     assert not (tuned / "tables/tuning.csv").exists()

@@ -10,7 +10,7 @@ from adkd.analysis.collect.fidelity import read
 from adkd.analysis.figures import scatter
 from adkd.analysis.figures.style import VERTICAL_AXIS, save
 from adkd.analysis.grid import Column, Grid, read_grid, read_scores
-from adkd.analysis.tables.fidelity import TESTED, values_of
+from adkd.analysis.stats.fidelity import TESTED, values_of
 
 
 def write(grid_file: Path, scores: Path, fidelity: Path, out: Path) -> None:

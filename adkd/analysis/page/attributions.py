@@ -8,7 +8,7 @@ from scipy.special import softmax
 
 from adkd.analysis.collect import explanations
 from adkd.analysis.grid import TEACHER, Grid, Run
-from adkd.analysis.page.sortable import minus
+from adkd.analysis.tables.wording import minus
 from adkd.data.tasks import Task, task
 
 SHOWN = 9

@@ -13,16 +13,18 @@ from adkd.analysis.collect.fidelity import specs
 from adkd.analysis.grid import Grid, Run, read_grid, read_scores
 from adkd.analysis.page.ablations import ablations
 from adkd.analysis.page.attributions import attributions
-from adkd.analysis.page.cost import costs
 from adkd.analysis.page.curves import curves, looks
-from adkd.analysis.page.fidelity import reasons
 from adkd.analysis.page.inlined import Inlined, inlined
 from adkd.analysis.page.provenance import provenance
-from adkd.analysis.page.published import publications
-from adkd.analysis.page.scores import difference_table, score_tables
-from adkd.analysis.page.tuning import tunings
 from adkd.analysis.stats import over_seeds
-from adkd.analysis.tables.main import selection_note, spans
+from adkd.analysis.tables.cost import cost_tables
+from adkd.analysis.tables.fidelity import fidelity_tables
+from adkd.analysis.tables.html import html, html_of_all
+from adkd.analysis.tables.main import main_tables
+from adkd.analysis.tables.published import lists
+from adkd.analysis.tables.significance import difference_table
+from adkd.analysis.tables.tuning import tuning_tables
+from adkd.analysis.tables.wording import selection_note, spans
 from adkd.base.errors import missing
 from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
@@ -42,7 +44,7 @@ def write(grid_path: Path, out: Path) -> None:
         InputError: scores, their tables or figures, or the metrics of a run are missing.
     """
     grid, results = read_grid(grid_path), grid_path.parents[1]
-    scores = read_scores(grid, results / "scores.csv")
+    read_scores(grid, results / "scores.csv")  # refuses scores of other runs
     main, average, significance = (_table(grid, results, name) for name in ("main", "average", "significance"))
     metrics = {run: grid.report(run) for run in grid.runs}
     fidelity, cost, published = (_optional(results, name) for name in ("fidelity", "cost", "published"))
@@ -52,19 +54,21 @@ def write(grid_path: Path, out: Path) -> None:
         "grid": grid,
         "facts": _facts(grid, metrics),
         "guide": _guide(grid, significance),
-        "scores": score_tables(grid, scores, main, average, significance),
+        "scores": main_tables(grid, main, average, significance),
         "differences": difference_table(grid, significance) if grid.compared else None,
         "figures": _figures(grid, results),
         "watched": "held_out" if grid.selection == "held_out" else "validation",
         "fidelity": _made(
             fidelity,
-            lambda table: reasons(grid, table, _table(grid, results, "fidelity_tests", "fidelity"), specs(grid)),
+            lambda table: fidelity_tables(
+                grid, table, _table(grid, results, "fidelity_tests", "fidelity"), specs(grid)
+            ),
         ),
         "explained": explained,
-        "cost": _made(cost, lambda table: costs(grid, table)),
-        "tuning": _made(tuning, lambda table: tunings(grid, table)),
-        "published": _made(published, lambda table: publications(grid, table)),
-        "ablations": ablations(grid, results),
+        "cost": _made(cost, lambda table: cost_tables(grid, table)),
+        "tuning": _made(tuning, lambda table: tuning_tables(grid, table)),
+        "published": _made(published, lambda table: lists(grid, table)),
+        "ablations": ablations(grid),
         "provenance": provenance(grid, metrics),
         "data": {
             "reference": grid.reference,
@@ -168,6 +172,7 @@ def _rendered(page: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    environment.filters |= {"html": html, "html_of_all": html_of_all}
     files = resources.files(here)
     style, script = (Markup((files / name).read_text(encoding="utf-8")) for name in ("style.css", "page.js"))
     return environment.get_template("page.html").render(page, style=style, script=script)

@@ -111,6 +111,11 @@ def interval_over_seeds(differences: Array) -> Interval:
     return t_interval(float(np.mean(differences)), float(np.var(differences, ddof=1)) / n, n - 1, "paired t over seeds")
 
 
+def interval_of_mean(mean: float, sd: float, n: int) -> Interval:
+    """Student-t interval of a mean over n seeds: mean ± t(n-1) sd/√n; none for one seed or an undefined mean."""
+    return t_interval(mean, sd**2 / n, n - 1, "t over seeds") if n > 1 else Interval()
+
+
 def interval_over_tasks(differences: list[Array]) -> Interval:
     """Interval of the mean over tasks of the mean over seeds; ``differences``: one array of paired seeds per task.
 

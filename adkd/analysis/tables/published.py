@@ -1,35 +1,25 @@
 """Published numbers beside ours. What is published is in ``published_results.csv`` and nowhere else."""
 
 from collections.abc import Iterator
-from math import nan
 from pathlib import Path
-from string import ascii_lowercase
 
-import numpy as np
 import pandas as pd
 
 from adkd.analysis.grid import Column, Grid, columns_of, seed_scores
 from adkd.analysis.stats import over_seeds
-from adkd.analysis.tables.main import selection_note, spans
-from adkd.analysis.tables.table import DASH, Cell, Table, cell
+from adkd.analysis.stats.significance import AVERAGE
+from adkd.analysis.tables.table import Cell, Footnotes, Row, Table, headings
+from adkd.analysis.tables.wording import NOT_PLANNED, UNDEFINED, selection_note, spans
 from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import TASKS
 
 FILE = Path(__file__).with_name("published_results.csv")
 COLUMNS = [
-    "source",
-    "method",
-    "task",
-    "metric",
-    "published",
-    "reproduced_mean",
-    "reproduced_sd",
-    "n",
-    "difference",
-    "status",
+    *("source", "method", "task", "metric", "published"),
+    *("reproduced_mean", "reproduced_sd", "n", "difference", "status"),
 ]
-AVERAGE = "average"
+NOTHING = "No task of this plan has a published number to hold against ours.\n"
 
 
 def read() -> pd.DataFrame:
@@ -40,27 +30,38 @@ def read() -> pd.DataFrame:
 def compared(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
     """``COLUMNS`` in points (×100), one row per published number; ours are blank where nothing was run.
 
-    A published average is held against ours only where every task that it is the mean of was run.
+    A published average is compared with ours only where every task behind it was run.
     """
     rows = []
     for (source, method), of_method in read().groupby(["source", "model"], sort=False):
         tasks = of_method[of_method["task"] != AVERAGE]
         ours = {row.task: _ours(grid, scores, method, row.task, row.metric) for row in tasks.itertuples()}
-        # As in the paper, mnli_mm is not part of the average.
-        ours[AVERAGE] = _mean([values for task, values in ours.items() if not task.endswith("_mm")])
+        ours[AVERAGE] = _mean([values for name, values in ours.items() if _columns()[name].averaged])
         for row in of_method.itertuples():
             mean, sd, n = over_seeds.mean_and_sd(100 * ours[row.task].to_numpy())
             rows.append((source, method, row.task, row.metric, row.value, mean, sd, n, mean - row.value, row.status))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def tables(grid: Grid, found: pd.DataFrame) -> list[Table]:
-    """One table per source that has a task of the grid: published, reproduced, difference, line by line."""
-    by_source = found.groupby("source", sort=False)
-    return [_table(grid, str(source), part) for source, part in by_source if (part["n"] > 0).any()]
+def tables(grid: Grid, compared: pd.DataFrame) -> list[Table]:
+    """One table per source that has a task of the grid: published, reproduced and difference, line by line."""
+    by_source = compared.groupby("source", sort=False)
+    return [_table(grid, str(source), rows) for source, rows in by_source if (rows["n"] > 0).any()]
 
 
-NOTHING = "No task of this plan has a published number to hold against ours.\n"
+def lists(grid: Grid, compared: pd.DataFrame) -> list[tuple[Table, Table]]:
+    """Per source, every published number in a row of its own: first those beside one of ours, then the others.
+
+    Args:
+        compared: as from ``compared``, or ``published.csv``.
+    """
+    pairs = []
+    for source, rows in compared.groupby("source", sort=False):
+        footnotes = Footnotes()
+        marks = {status: footnotes.mark(status) for status in rows["status"].unique()}
+        run = rows["reproduced_mean"].notna()
+        pairs.append((_list(grid, str(source), rows[run], marks, True), _list(grid, str(source), rows[~run], marks)))
+    return pairs
 
 
 def _columns() -> dict[str, Column]:
@@ -69,7 +70,7 @@ def _columns() -> dict[str, Column]:
 
 
 def _ours(grid: Grid, scores: pd.DataFrame, method: str, name: str, metric: str) -> pd.Series:
-    """[seeds] our scores of what a published number is of, as fractions; empty if it was not run."""
+    """[seeds] our scores for a published number, as fractions; empty if nothing was run for it."""
     column = _columns()[name]
     if column.task.name not in grid.tasks:
         return pd.Series(dtype=float)
@@ -83,54 +84,57 @@ def _mean(of_tasks: list[pd.Series]) -> pd.Series:
     return pd.concat(of_tasks, axis=1).dropna().mean(axis=1)
 
 
-def _table(grid: Grid, source: str, part: pd.DataFrame) -> Table:
-    columns, names = _columns(), list(dict.fromkeys(part["task"]))
-    names.sort(key=lambda name: (name == AVERAGE, name not in set(part.loc[part["n"] > 0, "task"])))
-    metric = part.drop_duplicates("task").set_index("task")["metric"]
-    letters: dict[str, str] = {}
-
-    def dash(reason: str) -> Cell:
-        return Cell(DASH, mark=letters.setdefault(reason, ascii_lowercase[len(letters)]))
-
+def _table(grid: Grid, source: str, compared: pd.DataFrame) -> Table:
+    names = list(dict.fromkeys(compared["task"]))
+    names.sort(key=lambda name: (name == AVERAGE, name not in set(compared.loc[compared["n"] > 0, "task"])))
+    metrics = compared.drop_duplicates("task").set_index("task")["metric"]
+    footnotes = Footnotes()
     rows = []
-    for method, of_method in part.groupby("method", sort=False):
-        known = of_method.set_index("task")
-        published = [Cell(f"{known.loc[n, 'published']:.1f}") if n in known.index else Cell(DASH) for n in names]
-        rows.append([Cell(f"{method}: published"), *published])
-        if (known["n"] > 0).any():
-            ours = [_cell(known, name, dash) for name in names]
-            rows.append([Cell(f"{method}: reproduced"), *ours])
-            rows.append([Cell(f"{method}: difference"), *(_difference(known, name) for name in names)])
-    header = ["", *(_title(name, columns, metric) for name in names)]
+    for method, of_method in compared.groupby("method", sort=False):
+        by_task = of_method.set_index("task").reindex(names)
+        rows.append(Row(f"{method}: published", [Cell(value) for value in by_task["published"]]))
+        if (of_method["n"] > 0).any():
+            reproduced = [_reproduced(name, row, footnotes) for name, row in by_task.iterrows()]
+            rows.append(Row(f"{method}: reproduced", reproduced))
+            rows.append(Row(f"{method}: difference", [Cell(value, "+.1f") for value in by_task["difference"]]))
+    header = headings("", *(_title(name, metrics[name]) for name in names))
     scale = "not a reproduction, another scale: " if list(_departures(grid)) else ""
-    footnotes = {letter: reason for reason, letter in letters.items()}
-    return Table(f"Published and reproduced ({scale}{source})", header, rows, footnotes, list(_notes(grid, part)))
+    title = f"Published and reproduced ({scale}{source})"
+    return Table(title, header, rows, footnotes.texts, list(_notes(grid, compared)))
 
 
-def _title(name: str, columns: dict[str, Column], metric: pd.Series) -> str:
-    if name == AVERAGE:
-        return AVERAGE
-    return f"{columns[name].title} ({metric_title(metric[name])})"
+def _title(name: str, metric: str) -> str:
+    return AVERAGE if name == AVERAGE else f"{_columns()[name].title} ({metric_title(metric)})"
 
 
-def _cell(known: pd.DataFrame, name: str, dash: object) -> Cell:
-    if name not in known.index:
-        return Cell(DASH)
-    one = known.loc[name]
-    if not one["n"]:
-        return dash("not every task of it is in this plan" if name == AVERAGE else "not in this plan")
-    if np.isnan(one["reproduced_mean"]):
-        return dash("undefined in at least one run")
-    return cell(one["reproduced_mean"], one["reproduced_sd"])
+def _reproduced(name: object, row: pd.Series, footnotes: Footnotes) -> Cell:
+    """Our mean of one column; ``row`` is blank where nothing was published."""
+    if pd.isna(row["n"]):
+        return Cell()
+    if not row["n"]:
+        return footnotes.dash("not every task of it is in this plan" if name == AVERAGE else NOT_PLANNED)
+    if pd.isna(row["reproduced_mean"]):
+        return footnotes.dash(UNDEFINED)
+    return Cell(row["reproduced_mean"], sd=row["reproduced_sd"])
 
 
-def _difference(known: pd.DataFrame, name: str) -> Cell:
-    value = known["difference"].get(name, nan)
-    return Cell(DASH if np.isnan(value) else f"{value:+.1f}")
+def _list(grid: Grid, source: str, compared: pd.DataFrame, marks: dict[str, str], ours: bool = False) -> Table:
+    """``marks``: what is known about a number -> the letter of its footnote; ``ours``: whether to list our means."""
+    columns = _columns()
+    rows = []
+    for row in compared.itertuples():
+        title = columns[row.task].title if row.task in columns else row.task
+        cells = [Cell(words=title), Cell(words=metric_title(row.metric)), Cell(row.published, mark=marks[row.status])]
+        if ours:
+            cells += [Cell(row.reproduced_mean, sd=row.reproduced_sd), Cell(row.n, ".0f"), Cell(row.difference, "+.1f")]
+        rows.append(Row(row.method, cells, "reference" * (row.method == grid.reference)))
+    header = headings("method", "task", "metric", "published")
+    header += headings("here", "n", "here − published") if ours else []
+    return Table(source, header, rows, {marks[status]: status for status in dict.fromkeys(compared["status"])})
 
 
 def _departures(grid: Grid) -> Iterator[str]:
-    """What makes the numbers of this plan ones of another experiment."""
+    """What makes this plan another experiment than the published one."""
     if grid.teacher_model != "bert_base":
         yield f"the teacher is {grid.teacher_model}, not BERT-base"
     if grid.student.model != "bert_l6_h768":
@@ -142,13 +146,13 @@ def _departures(grid: Grid) -> Iterator[str]:
     yield from (note for note in grid.notes if "(data." in note)
 
 
-def _notes(grid: Grid, part: pd.DataFrame) -> Iterator[str]:
+def _notes(grid: Grid, compared: pd.DataFrame) -> Iterator[str]:
     yield (
         f"Points (×100). Reproduced: mean ± sd over n = {len(grid.seeds)} seeds ({spans(grid.seeds)}), ddof = 1; "
         "without ± a single run. Difference: reproduced − published."
     )
     yield "Published: single values as printed; over how many runs is not stated with them, so no test is made."
-    for status in dict.fromkeys(part["status"]):
+    for status in dict.fromkeys(compared["status"]):
         yield f"Status of the published numbers: {status}."
     if departures := list(_departures(grid)):
         yield f"Not the published setting: {'; '.join(departures)}."

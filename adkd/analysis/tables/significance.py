@@ -1,15 +1,21 @@
 """``significance.md``: the comparisons in words that say what each test can and cannot show."""
 
+from dataclasses import replace
+from typing import Any
+
 import pandas as pd
 
 from adkd.analysis.grid import Grid
 from adkd.analysis.stats import over_examples, over_seeds
+from adkd.analysis.stats.over_seeds import Interval
 from adkd.analysis.stats.significance import AVERAGE
-from adkd.analysis.tables.table import DASH, Cell, Table, markdown
+from adkd.analysis.tables.table import DASH, NO_INTERVAL, Cell, Heading, Row, Table, headings
+from adkd.analysis.tables.text import markdown
+from adkd.analysis.tables.wording import minus, p_text
 
 
 def significance_markdown(grid: Grid, table: pd.DataFrame) -> str:
-    """The whole file; ``table`` as made by ``significance.comparisons``."""
+    """The whole file; ``table`` as from ``stats.significance.comparisons``."""
     reference = grid.labels[grid.reference]
     table = table.assign(method=table["method"].map(grid.labels))
     head = [
@@ -30,39 +36,62 @@ def significance_markdown(grid: Grid, table: pd.DataFrame) -> str:
     return "\n".join(head) + "\n" + "\n".join(map(markdown, tables))
 
 
+def difference_table(grid: Grid, table: pd.DataFrame) -> Table:
+    """Every difference over seeds in a row of its own, then the averages over tasks, in points (×100).
+
+    Args:
+        table: as from ``stats.significance.comparisons``, or ``significance.csv``.
+    """
+    tests = {(test.task, test.method): test for test in table[table["level"] == "seed"].itertuples()}
+    rows = []
+    for column in grid.columns(grid.roles[0]):
+        for method in grid.compared:
+            test = tests.get((column.name, method))
+            if test is None or pd.isna(test.difference):
+                cells = [Cell(words=column.title), Cell(), Cell(words=grid.reason(method, column.task.name)), Cell()]
+                rows.append(Row(method, cells))
+            else:
+                rows.append(_difference_row(test, column.title))
+    averages = table[(table["level"] == "task") & table["difference"].notna()]
+    rows += [_difference_row(test, f"{AVERAGE} over tasks") for test in averages.itertuples()]
+    header = headings("method", "task", f"points above {grid.reference}", "95 % interval", "p (Holm)")
+    return Table(f"Differences to {grid.reference}", header, rows)
+
+
+def _difference_row(test: Any, task: str) -> Row:
+    difference = _difference(test)
+    interval = Cell(words=minus(difference.brackets) or DASH)
+    p = Cell(test.p_holm, words=p_text(test.p_holm))
+    return Row(test.method, [Cell(words=task), replace(difference, interval=NO_INTERVAL), interval, p])
+
+
 def _seed_level(grid: Grid, table: pd.DataFrame) -> Table:
-    rows = table[table["level"] == "seed"]
+    tests = table[table["level"] == "seed"]
     notes = [
         "Question: would the difference hold with other seeds, on these same examples?",
         "Test: paired sign-flip over the n seeds, two-sided. Interval: paired Student t over the n seeds, which takes "
         "the differences to be roughly normal; the percentile bootstrap, too narrow with few seeds, is in "
         "significance.csv. "
-        f"Holm over {len(rows)} comparisons. ρ: correlation of the two methods' seeds; near 0, pairing gains nothing.",
+        f"Holm over {len(tests)} comparisons. ρ: correlation of the two methods' seeds; near 0, pairing gains nothing.",
+        *_reach(tests, "seeds"),
     ]
-    notes += _reach(rows, "seeds")
     if grid.teacher_is_shared:
         notes.append(
             "Seeds vary the students alone; they share one teacher per task, and another might give other results."
         )
-    cells = [
-        [
-            Cell(row.task),
-            Cell(row.method),
-            _difference(row),
-            Cell(str(int(row.n))),
-            Cell(_p(row.p)),
-            Cell(_p(row.p_holm)),
-            Cell(_or_dash(row.rho, f"{row.rho:.2f}")),
-            Cell(row.note),
-        ]
-        for row in rows.itertuples()
+    rows = [
+        Row(
+            test.task,
+            [Cell(words=test.method), _difference(test), _count(test), *_p_values(test), Cell(test.rho, ".2f")],
+        )
+        for test in tests.itertuples()
     ]
-    header = ["task", "method", "difference", "seeds", "p", "Holm", "ρ", "note"]
-    return _without_blank_note(Table("Other seeds", header, cells, {}, notes))
+    header = headings("task", "method", "difference", "seeds", "p", "Holm", "ρ")
+    return _with_remarks(Table("Other seeds", header, rows, {}, notes), tests)
 
 
 def _example_level(table: pd.DataFrame) -> Table:
-    rows = table[table["level"] == "example"]
+    tests = table[table["level"] == "example"]
     notes = [
         "Question: would the difference hold on other examples, as many and of the same kind, given these runs' "
         "average?",
@@ -71,27 +100,20 @@ def _example_level(table: pd.DataFrame) -> Table:
         f"{over_examples.PERMUTATIONS} draws (smallest p {1 / (1 + over_examples.PERMUTATIONS):.4f}). It says nothing "
         "about other seeds: a method can win here by the luck of its seeds.",
         "Interval: hierarchical bootstrap of the mean difference, seeds and examples resampled "
-        f"{over_examples.BOOTSTRAPS} times. Holm over {len(rows)} comparisons. n: examples.",
+        f"{over_examples.BOOTSTRAPS} times. Holm over {len(tests)} comparisons. n: examples.",
     ]
-    cells = [
-        [
-            Cell(row.task),
-            Cell(row.method),
-            _difference(row),
-            Cell(DASH if pd.isna(row.n) else str(row.n)),
-            Cell(_or_dash(row.tested_difference, f"{100 * row.tested_difference:+.2f}")),
-            Cell(_p(row.p)),
-            Cell(_p(row.p_holm)),
-            Cell(row.note),
-        ]
-        for row in rows.itertuples()
-    ]
-    header = ["task", "method", "difference", "examples", "averaged", "p", "Holm", "note"]
-    return _without_blank_note(Table("Other examples", header, cells, {}, notes))
+    rows = []
+    for test in tests.itertuples():
+        averaged = Cell(100 * test.tested_difference, "+.2f")
+        rows.append(
+            Row(test.task, [Cell(words=test.method), _difference(test), _count(test), averaged, *_p_values(test)])
+        )
+    header = headings("task", "method", "difference", "examples", "averaged", "p", "Holm")
+    return _with_remarks(Table("Other examples", header, rows, {}, notes), tests)
 
 
 def _task_level(grid: Grid, table: pd.DataFrame) -> Table:
-    rows = table[table["level"] == "task"]
+    tests = table[table["level"] == "task"]
     left_out = [column.title for column in grid.columns(grid.roles[0]) if not column.averaged]
     without = f" {', '.join(left_out)} is left out." if left_out else ""
     notes = [
@@ -101,59 +123,41 @@ def _task_level(grid: Grid, table: pd.DataFrame) -> Table:
         "significance.csv. Tasks and examples are taken as given, so neither speaks of other tasks.",
         "Test: exact Wilcoxon signed-rank over the n task means. It ranks points of different metrics against each "
         "other. "
-        f"Holm over {len(rows)} comparison{'s' * (len(rows) > 1)}.",
+        f"Holm over {len(tests)} comparison{'s' * (len(tests) > 1)}.",
+        *_reach(tests, "tasks"),
     ]
-    notes += _reach(rows, "tasks")
-    cells = [
-        [
-            Cell(row.method),
-            _difference(row),
-            Cell(str(int(row.n))),
-            Cell(_p(row.p)),
-            Cell(_p(row.p_holm)),
-            Cell(row.note),
-        ]
-        for row in rows.itertuples()
-    ]
-    header = ["method", "difference", "tasks", "p", "Holm", "note"]
-    return _without_blank_note(Table(f"All tasks ({AVERAGE})", header, cells, {}, notes))
+    rows = [Row(test.method, [_difference(test), _count(test), *_p_values(test)]) for test in tests.itertuples()]
+    header = headings("method", "difference", "tasks", "p", "Holm")
+    return _with_remarks(Table(f"All tasks ({AVERAGE})", header, rows, {}, notes), tests)
 
 
-def _reach(rows: pd.DataFrame, things: str) -> list[str]:
-    """What p-values were possible at all, before and after Holm's adjustment."""
-    counts = [n for n in sorted(set(rows["n"])) if n > 1]
+def _reach(tests: pd.DataFrame, things: str) -> list[str]:
+    """The smallest p-values that are possible, before and after Holm's adjustment."""
+    counts = [n for n in sorted(set(tests["n"])) if n > 1]
     if not counts:
         return []
     smallest = [over_seeds.smallest_sign_flip(n) for n in counts]
-    least = min(1, len(rows) * min(smallest))
+    least = min(1, len(tests) * min(smallest))
     verdict = f", so none can get below {over_seeds.ALPHA} here" if least >= over_seeds.ALPHA else ""
-    said = ", ".join(f"{p:.3g} with {n} {things}" for n, p in zip(counts, smallest, strict=True))
-    return [f"Smallest p that can be reached: {said}; after Holm {least:.3g}{verdict}."]
+    each = ", ".join(f"{p:.3g} with {n} {things}" for n, p in zip(counts, smallest, strict=True))
+    return [f"Smallest p that can be reached: {each}; after Holm {least:.3g}{verdict}."]
 
 
-def _difference(row: object) -> Cell:
-    if row.difference != row.difference:
-        return Cell(DASH)
-    interval = f" [{100 * row.low:+.2f}, {100 * row.high:+.2f}]" if row.low == row.low else ""
-    return Cell(f"{100 * row.difference:+.2f}{interval}")
+def _difference(test: Any) -> Cell:
+    return Cell(100 * test.difference, "+.2f", interval=Interval(100 * test.low, 100 * test.high))
 
 
-def _p(p: float) -> str:
-    """A p-value with as many digits as can be read; a dash where there is none."""
-    if p != p:
-        return DASH
-    if p < 1e-4:
-        return "<.0001"
-    return f"{p:.3f}" if p >= 1e-3 else f"{p:.4f}"
+def _count(test: Any) -> Cell:
+    return Cell() if pd.isna(test.n) else Cell(test.n, ".0f")
 
 
-def _or_dash(value: float, text: str) -> str:
-    return text if value == value else DASH
+def _p_values(test: Any) -> list[Cell]:
+    return [Cell(p, words=p_text(p)) for p in (test.p, test.p_holm)]
 
 
-def _without_blank_note(table: Table) -> Table:
-    """The table without its last column where that says nothing."""
-    if any(row[-1].text for row in table.rows):
+def _with_remarks(table: Table, tests: pd.DataFrame) -> Table:
+    """The table with the notes of its tests as a last column, where a test has one."""
+    if not any(tests["note"]):
         return table
-    rows = [row[:-1] for row in table.rows]
-    return Table(table.title, table.header[:-1], rows, table.footnotes, table.notes)
+    rows = [Row(row.name, [*row.cells, Cell(words=note)]) for row, note in zip(table.rows, tests["note"], strict=True)]
+    return Table(table.title, [*table.header, Heading("note")], rows, table.footnotes, table.notes)

@@ -7,13 +7,14 @@ import pandas as pd
 from adkd.analysis.grid import Grid, read_grid, read_scores
 from adkd.analysis.stats.significance import comparisons
 from adkd.analysis.tables import published
-from adkd.analysis.tables import table as layout
-from adkd.analysis.tables.main import averages, main_tables, measured
+from adkd.analysis.tables.main import averages, main_tables, means
 from adkd.analysis.tables.significance import significance_markdown
-from adkd.base.errors import InputError
+from adkd.analysis.tables.table import write as write_texts
+from adkd.analysis.tables.text import csv, texts
+from adkd.base.errors import missing
 
 
-def write(grid: Path, scores: Path, out: Path) -> None:
+def write(grid_file: Path, scores: Path, out: Path) -> None:
     """Fill the directory ``out``: ``main.{csv,md,tex,txt}``, ``average.csv``, ``significance.{csv,md}``; of the main
     grid also ``published.{csv,md,tex,txt}``.
 
@@ -22,40 +23,36 @@ def write(grid: Path, scores: Path, out: Path) -> None:
     Raises:
         InputError: scores or predictions are missing, or do not match each other.
     """
-    plan = read_grid(grid)
-    table = read_scores(plan, scores)
-    significance = comparisons(plan, table)
-    tables = main_tables(plan, table, significance)
-    texts = {
-        "main.csv": _csv(measured(plan, table)),
-        "average.csv": _csv(averages(plan, table)),
-        "significance.csv": _csv(significance),
-        "significance.md": significance_markdown(plan, significance),
+    grid = read_grid(grid_file)
+    table = read_scores(grid, scores)
+    main, average, significance = means(grid, table), averages(grid, table), comparisons(grid, table)
+    files = {
+        "main.csv": csv(main),
+        "average.csv": csv(average),
+        "significance.csv": csv(significance),
+        "significance.md": significance_markdown(grid, significance),
     }
-    texts |= layout.texts("main", "Main table", tables)
-    if plan.title is None:
-        texts |= _published(plan, table)
-    layout.write(out, texts)
+    files |= texts("main", "Main table", main_tables(grid, main, average, significance))
+    if grid.title is None:
+        files |= _published(grid, table)
+    write_texts(out, files)
 
 
-def _published(plan: Grid, scores: pd.DataFrame) -> dict[str, str]:
-    found = published.compared(plan, scores)
-    tables = published.tables(plan, found)
-    texts = layout.texts("published", "Published and reproduced", tables, published.NOTHING)
-    return {"published.csv": _csv(found)} | texts
+def _published(grid: Grid, scores: pd.DataFrame) -> dict[str, str]:
+    compared = published.compared(grid, scores)
+    tables = published.tables(grid, compared)
+    heading = "Published and reproduced"
+    return {"published.csv": csv(compared)} | texts("published", heading, tables, published.NOTHING)
 
 
 def summary(tables: Path) -> str:
-    """The main table for a terminal, and where the rest lies.
+    """The main table for a terminal, and the paths of the other tables.
 
     Raises:
-        InputError: the tables were not made.
+        InputError: the tables are missing.
     """
-    if not (tables / "main.txt").is_file():
-        raise InputError(f"{tables / 'main.txt'} is missing; make it with: adkd tables")
+    path = tables / "main.txt"
+    if not path.is_file():
+        raise missing(path, "adkd tables")
     paths = sorted(path for path in tables.iterdir() if path.suffix in {".csv", ".md", ".tex"})
-    return (tables / "main.txt").read_text() + "\nTables:\n" + "".join(f"  {path}\n" for path in paths)
-
-
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, lineterminator="\n")
+    return path.read_text() + "\nTables:\n" + "".join(f"  {path}\n" for path in paths)

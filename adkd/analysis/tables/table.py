@@ -1,45 +1,118 @@
-"""One table, three ways to read it: Markdown, LaTeX (booktabs) and plain text for a terminal."""
+"""What a table is, however it is written: cells that carry their numbers, rows, headings, footnotes and notes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from math import isnan, nan
 from pathlib import Path
-from textwrap import fill
+from string import ascii_lowercase
 
+from adkd.analysis.stats.over_seeds import Interval
 from adkd.base.files import new_file
 
-WIDTH = 110
-"""Characters in a line of plain text."""
 DASH = "–"
+NO_INTERVAL = Interval()
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place of a table."""
+    """A number with everything that is known about it, or words. ``Cell()`` is a dash."""
 
-    text: str
+    value: float = nan
+    """NaN where there is no number. The page sorts by it."""
+    form: str = ".1f"
+    """Format of the number. A leading plus marks a difference, which is always shown with its interval."""
+    sd: float = nan
+    interval: Interval = NO_INTERVAL
+    p: float = nan
+    """After Holm's adjustment."""
+    words: str | None = None
+    """Shown in place of the number."""
+    below: tuple[str, float] | None = None
+    """What the number is compared with: ``("random order", 0.26)``."""
     star: bool = False
     mark: str = ""
     """Letter of a footnote."""
 
+    @property
+    def is_difference(self) -> bool:
+        return self.form.startswith("+")
+
+    @property
+    def text(self) -> str:
+        """The words, or the number with its sd; a dash where there is neither."""
+        if self.words is not None:
+            return self.words
+        if isnan(self.value):
+            return DASH
+        spread = "" if isnan(self.sd) else f" ± {self.sd:{self.form.lstrip('+')}}"
+        return f"{self.value:{self.form}}{spread}"
+
+    @property
+    def brackets(self) -> str:
+        """The interval; empty where there is none."""
+        low, high = self.interval.low, self.interval.high
+        return "" if isnan(self.value) or isnan(low) else f"[{low:{self.form}}, {high:{self.form}}]"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The heading of a column."""
+
+    text: str
+    long: str = ""
+    """The same for the page, which has more room: ``training time (s)`` for ``training s``."""
+    beside: str = ""
+    """What stands in parentheses beside the numbers in text, where ``Cell.below`` has it: ``random``."""
+    page_only: bool = False
+    """Whether text leaves the column out."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row."""
+
+    name: str
+    cells: Sequence[Cell]
+    kind: str = ""
+    """``teacher``: stays at the top of the page's table however it is sorted. ``reference``: is marked as such."""
+
 
 @dataclass(frozen=True)
 class Table:
-    """A table with all that has to be said under it."""
+    """A table with everything that has to be said below it."""
 
     title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    """The first cell of a row names it."""
-    footnotes: dict[str, str] = field(default_factory=dict)
+    header: Sequence[Heading]
+    """One more than a row has cells: the first stands above the names of the rows."""
+    rows: Sequence[Row]
+    footnotes: Mapping[str, str] = field(default_factory=dict)
     """Letter -> text."""
     notes: Sequence[str] = ()
 
 
-def cell(value: float, sd: float, digits: int = 1, **more: object) -> Cell:
-    """``value ± sd``, or the value alone where there is no sd."""
-    spread = f" ± {sd:.{digits}f}" if sd == sd else ""
-    return Cell(f"{value:.{digits}f}{spread}", **more)
+def headings(*texts: str) -> list[Heading]:
+    """Headings that are the same everywhere."""
+    return [Heading(text) for text in texts]
+
+
+class Footnotes:
+    """The reasons why cells are empty, with their letters in the order of their first use."""
+
+    def __init__(self) -> None:
+        self._letters: dict[str, str] = {}
+
+    def dash(self, reason: str, letter: str = "") -> Cell:
+        """An empty cell whose footnote gives the reason; ``letter`` if not the next one of the alphabet."""
+        return Cell(mark=self.mark(reason, letter))
+
+    def mark(self, reason: str, letter: str = "") -> str:
+        """The letter of a footnote."""
+        return self._letters.setdefault(reason, letter or ascii_lowercase[len(self._letters) % 26])
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Letter -> reason."""
+        return {letter: reason for reason, letter in self._letters.items()}
 
 
 def write(out: Path, texts: Mapping[str, str]) -> None:
@@ -47,112 +120,3 @@ def write(out: Path, texts: Mapping[str, str]) -> None:
     for name, text in texts.items():
         with new_file(out / name) as temporary:
             temporary.write_text(text)
-
-
-def texts(name: str, heading: str, tables: Sequence[Table], nothing: str = "") -> dict[str, str]:
-    """``NAME.md``, ``.tex`` and ``.txt`` of some tables, or with the line ``nothing`` where there are none."""
-    return {
-        f"{name}.md": f"# {heading}\n\n" + ("\n".join(map(markdown, tables)) or nothing),
-        f"{name}.tex": "\n".join(map(latex, tables)) or f"% {nothing}",
-        f"{name}.txt": "\n".join(map(plain, tables)) or nothing,
-    }
-
-
-def markdown(table: Table) -> str:
-    """A pipe table that can be read as it is, footnotes and notes as a list below."""
-
-    def shown(one: Cell) -> str:
-        mark = f"<sup>{one.mark}</sup>" if one.mark else ""
-        return one.text.replace("|", "\\|") + ("\\*" if one.star else "") + mark
-
-    lines = _aligned(table, shown)
-    body = ["| " + " | ".join(line) + " |" for line in lines]
-    ruler = "|" + "|".join("-" * (len(part) + 1) + (":" if i else "-") for i, part in enumerate(lines[0])) + "|"
-    notes = [f"- <sup>{letter}</sup> {text}" for letter, text in table.footnotes.items()]
-    notes += [f"- {note}" for note in table.notes]
-    return "\n".join([f"## {table.title}", "", body[0], ruler, *body[1:], "", *notes]).rstrip() + "\n"
-
-
-def latex(table: Table) -> str:
-    """A ``tabular`` with booktabs rules, and the notes as a small paragraph after it; to be ``\\input``."""
-
-    def shown(one: Cell) -> str:
-        raised = ("*" if one.star else "") + (f"\\mathrm{{{one.mark}}}" if one.mark else "")
-        return escape(one.text) + (f"$^{{{raised}}}$" if raised else "")
-
-    rows = [" & ".join(map(shown, row)) + r" \\" for row in table.rows]
-    notes = [f"$^{{\\mathrm{{{letter}}}}}$~{escape(text)}" for letter, text in table.footnotes.items()]
-    notes += list(map(escape, table.notes))
-    return "\n".join(
-        [
-            f"% {table.title}. Needs \\usepackage{{booktabs}}.",
-            r"\begin{tabular}{l" + "r" * (len(table.header) - 1) + "}",
-            r"\toprule",
-            " & ".join(map(escape, table.header)) + r" \\",
-            r"\midrule",
-            *rows,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\par\smallskip{\footnotesize",
-            *(note + r"\par" for note in notes),
-            "}",
-            "",
-        ]
-    )
-
-
-def plain(table: Table) -> str:
-    """Aligned text; a table that is too wide for a terminal continues below with its first columns repeated."""
-    lines = _aligned(table, lambda one: one.text + ("*" if one.star else "") + (f" ({one.mark})" if one.mark else ""))
-    blocks = [_block(lines, part) for part in _parts([len(part) for part in lines[0]])]
-    notes = [fill(f"({letter}) {text}", WIDTH, subsequent_indent="    ") for letter, text in table.footnotes.items()]
-    notes += [fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ") for note in table.notes]
-    return "\n".join([table.title, "", "\n\n".join(blocks), "", *notes]).rstrip() + "\n"
-
-
-def _aligned(table: Table, shown: Callable[[Cell], str]) -> list[list[str]]:
-    """All cells as text, padded to the width of their column; the header first."""
-    lines = [list(table.header)] + [[shown(one) for one in row] for row in table.rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        [part.rjust(width) if number else part.ljust(width) for number, (part, width) in enumerate(pairs)]
-        for pairs in (zip(line, widths, strict=True) for line in lines)
-    ]
-
-
-def _parts(widths: list[int]) -> list[list[int]]:
-    """Columns of each block: the name, then as many others as fit into a line."""
-    room = WIDTH - widths[0]
-    ends = list(accumulate(width + 2 for width in widths[1:]))
-    parts, start, used = [], 1, 0
-    for number, end in enumerate(ends, 1):
-        if end - used > room and number > start:
-            parts.append([0, *range(start, number)])
-            start, used = number, ends[number - 2]
-    return [*parts, [0, *range(start, len(widths))]]
-
-
-def _block(lines: list[list[str]], columns: list[int]) -> str:
-    texts = ["  ".join(line[number] for number in columns).rstrip() for line in lines]
-    return "\n".join([texts[0], "-" * max(map(len, texts)), *texts[1:]])
-
-
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "–": "--",
-    "−": "$-$",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "<": "$<$",
-    ">": "$>$",
-    "≥": r"$\geq$",
-    "ρ": r"$\rho$",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{letter: "\\" + letter for letter in "_%&#${}"},
-}
-
-
-def escape(text: str) -> str:
-    """Plain text as LaTeX."""
-    return "".join(_TEX.get(letter, letter) for letter in text)

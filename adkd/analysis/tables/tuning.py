@@ -1,7 +1,6 @@
 """The tuning table: what every method's search for settings cost, and its scores before and after."""
 
 from pathlib import Path
-from string import ascii_lowercase
 
 import numpy as np
 import pandas as pd
@@ -9,9 +8,11 @@ import pandas as pd
 from adkd.analysis.collect.studies import searched, selection, studies_of
 from adkd.analysis.grid import Column, Grid, read_grid, read_scores, seed_scores
 from adkd.analysis.stats import over_seeds
-from adkd.analysis.tables import table as layout
-from adkd.analysis.tables.main import selection_note
-from adkd.analysis.tables.table import DASH, Cell, Table, cell
+from adkd.analysis.stats.over_seeds import Interval
+from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table
+from adkd.analysis.tables.table import write as write_texts
+from adkd.analysis.tables.text import csv, texts
+from adkd.analysis.tables.wording import row_of, selection_note, why_not_run
 from adkd.base.errors import InputError
 from adkd.data.metrics import metric_title
 from adkd.plan.reports import StudyReport
@@ -23,52 +24,47 @@ COLUMNS = [
 ]
 
 
-def write(grid: Path, out: Path) -> None:
+def write(grid_file: Path, out: Path) -> None:
     """Write ``tuning.{csv,md,tex,txt}`` to ``out``, on the main split.
 
     Args:
-        grid: the main grid, of a config with ``settings_from: sweeps``; the untuned one lies beside it.
+        grid_file: the main grid, of a config with ``settings_from: sweeps``; the untuned one lies beside it.
 
     Raises:
         InputError: there is no untuned grid, or scores or a study are missing or do not belong to the plan.
     """
-    after = read_grid(grid)
-    path = grid.with_name("untuned.json")
-    if not path.is_file():
-        raise InputError(f"{path} is missing: what tuning bought is known with settings_from: sweeps in the config")
-    before = read_grid(path)
-    scores = [read_scores(plan, plan.out / "scores.csv") for plan in (before, after)]
-    columns = [column for column in after.columns(after.roles[0]) if column.averaged]
-    found = budgets(after, columns, *scores, studies_of(after))
-    tables = [_table(after, found, column) for column in columns]
-    csv = found.to_csv(index=False, lineterminator="\n")
-    layout.write(out, {"tuning.csv": csv} | layout.texts("tuning", "What tuning cost and bought", tables))
+    untuned = grid_file.with_name("untuned.json")
+    if not untuned.is_file():
+        remedy = "set settings_from: sweeps in the config; without it there are no tuned settings to compare"
+        raise InputError(f"{untuned} is missing", remedy=remedy)
+    before, after = read_grid(untuned), read_grid(grid_file)
+    scores = [read_scores(grid, grid.out / "scores.csv") for grid in (before, after)]
+    table = budgets(after, *scores, studies_of(after))
+    tables = tuning_tables(after, table)
+    write_texts(out, {"tuning.csv": csv(table)} | texts("tuning", "What tuning cost and bought", tables))
 
 
 def budgets(
-    plan: Grid,
-    columns: list[Column],
-    before: pd.DataFrame,
-    after: pd.DataFrame,
-    studies: dict[tuple[str, str], StudyReport],
+    grid: Grid, before: pd.DataFrame, after: pd.DataFrame, studies: dict[tuple[str, str], StudyReport]
 ) -> pd.DataFrame:
     """``COLUMNS``, one row per method and task, fractions and seconds; the difference is after minus before, paired by
     seed, with its 95 % t interval."""
     rows = []
-    for column in columns:
-        for method in plan.methods:
+    for column in _columns(grid):
+        for method in grid.methods:
             if (method, column.task.name) not in studies:
                 continue
-            one = studies[method, column.task.name]
-            was, now = (seed_scores(table, method, column) for table in (before, after))
-            differences = (now - was).dropna().to_numpy()
+            study = studies[method, column.task.name]
+            old, new = (seed_scores(table, method, column) for table in (before, after))
+            differences = (new - old).dropna().to_numpy()
             interval = over_seeds.interval_over_seeds(differences)
-            counts = (one.counts[state] for state in STATES)
-            about = (method, column.task.name, column.metric, one.spec.trials, *counts)
-            cost = (len(one.spec.study.trials), " ".join(searched(one)), one.seconds, selection(one))
-            means = (*over_seeds.mean_and_sd(was.to_numpy())[:2], *over_seeds.mean_and_sd(now.to_numpy()))
+            counts = (study.counts[state] for state in STATES)
+            about = (method, column.task.name, column.metric, study.spec.trials, *counts)
+            cost = (len(study.spec.study.trials), " ".join(searched(study)), study.seconds)
+            best = (selection(study), study.best.score)
+            means = (*over_seeds.mean_and_sd(old.to_numpy())[:2], *over_seeds.mean_and_sd(new.to_numpy()))
             difference = (_mean(differences), interval.low, interval.high)
-            rows.append((*about, *cost, one.best.score, *means, *difference))
+            rows.append((*about, *cost, *best, *means, *difference))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -76,57 +72,72 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
-def _table(plan: Grid, found: pd.DataFrame, column: Column) -> Table:
-    here = found[found["task"] == column.task.name].set_index("method")
-    letters: dict[str, str] = {}
+def _columns(grid: Grid) -> list[Column]:
+    return [column for column in grid.columns(grid.roles[0]) if column.averaged]
+
+
+def tuning_tables(grid: Grid, table: pd.DataFrame) -> list[Table]:
+    """One table per task; ``table`` as from ``budgets``, or ``tuning.csv``."""
+    return [_table(grid, table[table["task"] == column.task.name], column) for column in _columns(grid)]
+
+
+def _table(grid: Grid, table: pd.DataFrame, column: Column) -> Table:
+    by_method = table.set_index("method")
+    header = [
+        Heading("method"),
+        Heading("settings", "settings searched"),
+        Heading("trials"),
+        Heading("s", "seconds"),
+        Heading("best held-out"),
+        Heading("before"),
+        Heading("after"),
+        Heading("after − before [95 %]"),
+        Heading("n"),
+    ]
+    footnotes = Footnotes()
     rows = []
-    for method in plan.methods:
-        if method not in here.index:
-            reason = f"{method}: {plan.reason(method, column.task.name)}"
-            mark = letters.setdefault(reason, ascii_lowercase[len(letters) % 26])
-            rows.append([Cell(plan.row(method)), *[Cell(DASH, mark=mark)] * 8])
-            continue
-        one = here.loc[method]
-        low, high = 100 * one["low"], 100 * one["high"]
-        span = f" [{low:+.1f}, {high:+.1f}]" if low == low else ""
-        rows.append(
-            [
-                Cell(plan.row(method)),
-                Cell(str(len(one["searched"].split()))),
-                Cell(trials(one)),
-                Cell(f"{one['seconds']:.0f}"),
-                Cell(f"{100 * one['best_held_out']:.1f}"),
-                cell(100 * one["before"], 100 * one["before_sd"]),
-                cell(100 * one["after"], 100 * one["after_sd"]),
-                Cell(f"{100 * one['difference']:+.1f}{span}"),
-                Cell(str(one["n"])),
-            ]
-        )
-    metric = metric_title(column.metric)
-    header = ["method", "settings", "trials", "s", "best held-out", "before", "after", "after − before [95 %]", "n"]
-    footnotes = {letter: reason for reason, letter in letters.items()}
-    return Table(f"Tuning on {column.title}, {metric} (×100)", header, rows, footnotes, notes(plan, here.reset_index()))
+    for method in grid.methods:
+        if method in by_method.index:
+            cells = _cells(by_method.loc[method])
+        else:
+            cells = [footnotes.dash(why_not_run(grid, method, column.task.name))] * (len(header) - 1)
+        rows.append(row_of(grid, method, cells))
+    title = f"Tuning on {column.title}, {metric_title(column.metric)} (×100)"
+    return Table(title, header, rows, footnotes.texts, notes(grid, table))
 
 
-def trials(one: pd.Series) -> str:
-    """The budget, and what of it gave no score."""
-    lost = ", ".join(f"{one[state]} {state}" for state in STATES if state != COMPLETE and one[state])
-    return f"{one['trials']} ({lost})" if lost else str(one["trials"])
+def _cells(row: pd.Series) -> list[Cell]:
+    return [
+        Cell(len(row["searched"].split()), ".0f"),
+        Cell(row["trials"], words=_trials(row)),
+        Cell(row["seconds"], ".0f"),
+        Cell(100 * row["best_held_out"]),
+        Cell(100 * row["before"], sd=100 * row["before_sd"]),
+        Cell(100 * row["after"], sd=100 * row["after_sd"]),
+        Cell(100 * row["difference"], "+.1f", interval=Interval(100 * row["low"], 100 * row["high"])),
+        Cell(row["n"], ".0f"),
+    ]
 
 
-def notes(plan: Grid, here: pd.DataFrame) -> list[str]:
-    """The protocol, what is compared, and what the comparison cannot show; ``here``: the rows of one task."""
-    protocols = dict.fromkeys(here["selection"])
-    which = [f"{row.method}: {', '.join(row.searched.split())}" for row in here.itertuples()]
-    same = "the same" if len(set(zip(here["trials"], here["seeds"], strict=True))) == 1 else "NOT the same"
+def _trials(row: pd.Series) -> str:
+    """The budget, and how many of its trials have no score."""
+    unscored = ", ".join(f"{row[state]} {state}" for state in STATES if state != COMPLETE and row[state])
+    return f"{row['trials']} ({unscored})" if unscored else str(row["trials"])
+
+
+def notes(grid: Grid, table: pd.DataFrame) -> list[str]:
+    """The protocol, what is compared, and what the comparison cannot show; ``table``: the rows of one task."""
+    protocols = dict.fromkeys(table["selection"])
+    settings = [f"{row.method}: {', '.join(row.searched.split())}" for row in table.itertuples()]
+    same = "the same" if len(set(zip(table["trials"], table["seeds"], strict=True))) == 1 else "NOT the same"
     return [
         f"Selection protocol of a study: {'; or '.join(protocols)}. Neither dev nor test took part.",
         f"Budget: trials, {same} for all methods; a trial has every seed once. s: seconds of all trials added up, on "
         "the machines they ran on; a method that costs more per step has had more of them.",
-        f"Settings searched: {'; '.join(which)}. The same number of trials covers fewer settings more closely.",
-        f"Before, after: {plan.roles[0]}, mean ± sd over n seeds, with the config's settings and with the best of the "
+        f"Settings searched: {'; '.join(settings)}. The same number of trials covers fewer settings more closely.",
+        f"Before, after: {grid.roles[0]}, mean ± sd over n seeds, with the config's settings and with the best of the "
         "study. Interval: paired t over seeds, one difference at a time, not adjusted for their number. It holds the "
         "settings fixed: another sweep would find others.",
         "Best held-out: the score that won, on the data that chose it, and therefore optimistic.",
-        selection_note(plan, plan.roles[0]),
+        selection_note(grid, grid.roles[0]),
     ]
