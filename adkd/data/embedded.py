@@ -24,7 +24,7 @@ def read(task: Task) -> dict[str, Columns]:
 def sts_benchmark(directory: Path, task: Task) -> dict[str, Columns]:
     """The files are called csv, but fields are split at tabs. Fields 4 to 6 are score and sentences; some rows have
     more fields."""
-    splits = {}
+    splits: dict[str, Columns] = {}
     for split, file in STS_FILES.items():
         lines = (directory / file).read_text(encoding="utf-8").split("\n")
         rows = [line.split("\t") for line in lines if line]

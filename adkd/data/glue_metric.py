@@ -1,13 +1,11 @@
 """GLUE's metrics for ``evaluate``, without its hub: by scikit-learn and scipy, independent of the suite's formulas."""
 
-from importlib import import_module
-
 import datasets
 import evaluate
 import numpy as np
 
-from adkd.data.metrics import METRICS, Metric
-from adkd.data.tasks import task
+from adkd.data.metrics import answers, library
+from adkd.data.tasks import Task, task
 
 
 class GlueMetric(evaluate.Metric):
@@ -26,21 +24,10 @@ class GlueMetric(evaluate.Metric):
         )
 
     def _compute(self, predictions: list, references: list) -> dict[str, float]:
-        labels, answers = np.asarray(references), np.asarray(predictions)
-        return {name: library_value(METRICS[name], labels, answers) for name in self.task.metrics}
+        return library(self.task, np.asarray(predictions), np.asarray(references))
 
 
-def library_value(metric: Metric, labels: np.ndarray, predictions: np.ndarray) -> float:
-    """A metric by its library's function; 0 for a correlation with a constant.
-
-    Args:
-        metric: a record of ``METRICS``.
-        labels: [n] class numbers or values.
-        predictions: [n], the same.
-    """
-    module, name = metric.library
-    constant = metric.of != "classes" and any(values.min() == values.max() for values in (labels, predictions))
-    if constant:
-        return 0.0
-    value = getattr(import_module(module), name)(labels, predictions)
-    return float(getattr(value, "statistic", value))
+def glue_scores(task: Task, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The task's metrics by ``GlueMetric``; arguments and errors as for ``adkd.data.metrics.scores``."""
+    metric = GlueMetric(config_name=task.name, keep_in_memory=True)
+    return metric.compute(predictions=answers(task, logits, labels), references=labels)

@@ -6,7 +6,8 @@ Metrics of classes are written out in NumPy, because importing scikit-learn take
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class Metric:
     name: str
     title: str
     """Its name in tables and figures."""
-    formula: Callable[..., Array]
+    formula: Callable[..., Any]
     """Of confusion matrices, or for ``values`` and ``ranks`` of labels and predictions [n] each."""
     of: Literal["classes", "values", "ranks"]
     """What it is computed from. Resampled, a metric of classes has weighted counts in its confusion matrix; one of
@@ -45,6 +46,11 @@ def scores(task: Task, logits: np.ndarray, labels: np.ndarray) -> dict[str, floa
         InputError: the labels are hidden.
         Diverged: a logit is not a finite number.
     """
+    return official(task, answers(task, logits, labels), labels)
+
+
+def answers(task: Task, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Predicted classes or values [n]; arguments and errors as for ``scores``."""
     if logits.shape != (len(labels), task.outputs):
         raise ValueError(f"logits {logits.shape} and labels {labels.shape}; expected ({len(labels)}, {task.outputs})")
     _refuse_hidden(task, labels)
@@ -52,7 +58,7 @@ def scores(task: Task, logits: np.ndarray, labels: np.ndarray) -> dict[str, floa
         raise Diverged(
             f"{int((~np.isfinite(logits)).any(1).sum())} of {len(labels)} {task.name} predictions are not finite"
         )
-    return official(task, logits[:, 0] if task.regression else logits.argmax(1), labels)
+    return logits[:, 0] if task.regression else logits.argmax(1)
 
 
 def official(task: Task, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -64,6 +70,21 @@ def official(task: Task, predictions: np.ndarray, labels: np.ndarray) -> dict[st
     cells = labels.astype(np.int64) * task.outputs + predictions
     counts = np.bincount(cells, minlength=task.outputs**2).reshape(task.outputs, task.outputs).astype(float)
     return {metric.name: float(metric.formula(counts)) for metric in metrics}
+
+
+def library(task: Task, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The same as ``official`` by the functions of scikit-learn and scipy, which take a second to import."""
+    if task.regression:
+        labels, predictions = labels.astype(np.float64), predictions.astype(np.float64)
+    return {name: _library_value(METRICS[name], labels, predictions) for name in task.metrics}
+
+
+def _library_value(metric: Metric, labels: np.ndarray, predictions: np.ndarray) -> float:
+    if metric.of != "classes" and _constant(labels, predictions):
+        return 0.0
+    module, name = metric.library
+    value = getattr(import_module(module), name)(labels, predictions)
+    return float(getattr(value, "statistic", value))
 
 
 def floor(task: Task, labels: np.ndarray) -> float:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adkd.base.errors import InputError, unknown
 from adkd.data import embedded, generated, parquet, tsv
+from adkd.data.records import Hub
 from adkd.data.tasks import TASKS, Task
 from adkd.data.tsv import Columns
 
@@ -163,11 +165,11 @@ def _local_files(spec: Spec, task: Task) -> dict[str, Path]:
     if not spec.get("path") or not root.is_dir():
         raise InputError("data.path", value=spec.get("path"), allowed="a directory with the files of the tasks")
     layouts: list[Callable[[str], Path]] = []
-    if (hub := task.hub) is not None:
-        folders = (root, root / hub.dataset.rpartition("/")[2])
-        layouts += [lambda split, folder=folder: folder / hub.path(split) for folder in folders]
+    if task.hub is not None:
+        folders = (root, root / task.hub.dataset.rpartition("/")[2])
+        layouts += [partial(_hub_file, folder, task.hub) for folder in folders]
     if task.tsv is not None:
-        layouts.append(lambda split: tsv.file(root, task, split))
+        layouts.append(partial(tsv.file, root, task))
     for layout in layouts:
         files = {split: layout(split) for split in task.rows}
         if any(path.is_file() for path in files.values()):
@@ -175,6 +177,10 @@ def _local_files(spec: Spec, task: Task) -> dict[str, Path]:
     searched = ", ".join(str(layout("train")) for layout in layouts)
     present = ", ".join(sorted(path.name for path in root.iterdir() if path.is_dir())) or "no directories"
     raise InputError(f"{root} has no files for {task.name}; searched for files like {searched}; it has {present}")
+
+
+def _hub_file(folder: Path, hub: Hub, split: str) -> Path:
+    return folder / hub.path(split)
 
 
 def _embedded(spec: Spec, task: Task, splits: list[str], exceptions: Exceptions) -> dict[str, Columns]:

@@ -27,7 +27,7 @@ CLEARLY = 0.1
 
 
 def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
-    """The scores of a classifier on every dev set of a task.
+    """The scores of a classifier on every dev set of a task, by ``evaluate`` with scikit-learn and scipy.
 
     Args:
         spec: ``model`` (a directory, or a name on the hub), ``tokenizer`` (the same, or a name of
@@ -57,13 +57,15 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
     labels = {split: examples.labels.numpy() for split, examples in dev.items()}
     order, known = given or _named_order(task, config)
     columns = [order.index(name) for name in task.labels] or [0]
+    from adkd.data.glue_metric import glue_scores  # takes seconds to import; errors in the arguments come first
+
     return {
         "spec": spec,
         "revision": revision,
         "classes": list(order),
         "classes_known": known,
         "rows": {split: len(rows) for split, rows in labels.items()},
-        "scores": {split: metrics.scores(task, logits[split][:, columns], labels[split]) for split in logits},
+        "scores": {split: glue_scores(task, logits[split][:, columns], labels[split]) for split in logits},
         "constant": {split: _constant(task, rows) for split, rows in labels.items()},
         "warnings": _better_order(task, order, logits, labels),
         **{key: value for key, value in runtime.provenance(device).items() if key in ("device", "versions")},

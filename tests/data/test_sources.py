@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -14,6 +15,7 @@ from adkd.data import sources
 from adkd.data.metrics import METRICS
 from adkd.data.tasks import TASKS
 from adkd.fetch import hub
+from adkd.plan.config import DataConfig
 
 RTE = TASKS["rte"]
 GENERATED = {"name": "generated", "rows": {"train": 4, "validation": 3, "test": 2}}
@@ -127,6 +129,10 @@ def test_which_splits_are_labelled():
     for name, test in (("hub", False), ("directory", False), ("embedded", True), ("generated", True)):
         assert sources.labelled({"name": name}, TASKS["stsb"], "validation")
         assert sources.labelled({"name": name}, TASKS["stsb"], "test") is test
+
+
+def test_a_config_can_name_every_source():
+    assert get_args(DataConfig.model_fields["source"].annotation) == tuple(sources.SOURCES)
 
 
 def test_generated_counts_come_from_the_source():
