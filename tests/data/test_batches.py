@@ -7,6 +7,8 @@ from adkd.base.errors import InputError
 from adkd.data.batches import Examples, by_length, shuffled
 from adkd.data.prepare import prepare
 from adkd.data.prepared import read_split
+from adkd.plan.results import Results
+from tests.conftest import DATA_SPEC
 
 LENGTHS = torch.randint(3, 90, (1003,), generator=torch.Generator().manual_seed(0))
 
@@ -53,8 +55,9 @@ def prepared(tmp_path_factory):
         patch.setenv("ADKD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         for task in ("mnli", "stsb"):
             rows = {"train": 1100, "validation": 7, "test": 5}  # more than one chunk of the stored arrays
-            settings = {"train_rows": None, "held_out": 0.1, "max_length": 24, "tokenizer": "tiny_bert", "seed": 1}
-            prepare({"task": task, "source": {"name": "generated", "rows": rows}, **settings}, directory / task)
+            about = {"result": task, "task": task, "source": {"name": "generated", "rows": rows}}
+            spec = DATA_SPEC.model_copy(update=about | {"held_out": 0.1, "max_length": 24, "seed": 1})
+            prepare(spec, Results(directory))
     return directory
 
 

@@ -1,6 +1,7 @@
 """The data stage: what the fingerprint sees, how train is cut, and that nothing is ever half written."""
 
-import json
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -10,34 +11,36 @@ from transformers import BertTokenizer
 from adkd.base.errors import InputError
 from adkd.data import generated, prepare, sources
 from adkd.data.prepared import read_split
+from adkd.data.spec import DataReport
 from adkd.data.tasks import TASKS
 from adkd.fetch import checkpoints, tiny_bert
+from adkd.plan.results import Results
+from tests.conftest import DATA_SPEC
 
-SPEC = {
-    "task": "rte",
-    "source": {"name": "generated", "rows": {"train": 60, "validation": 20, "test": 10}},
-    "exceptions": {},
-    "train_rows": None,
-    "held_out": 0.0,
-    "max_length": 32,
-    "tokenizer": "tiny_bert",
-    "seed": 1,
-}
+SPEC = DATA_SPEC.model_copy(
+    update={
+        "task": "rte",
+        "source": {"name": "generated", "rows": {"train": 60, "validation": 20, "test": 10}},
+        "seed": 1,
+    }
+)
 
 
-def made(out, **changed) -> dict:
-    prepare.prepare(SPEC | changed, out)
-    return json.loads((out / "data.json").read_text())
+def made(out: Path, **changed: Any) -> DataReport:
+    """The report of data that was prepared in ``out``, with these changes to ``SPEC``."""
+    spec = SPEC.model_copy(update={"result": out.name} | changed)
+    prepare.prepare(spec, Results(out.parent))
+    return DataReport.read(out / "data.json", "snakemake")
 
 
 def test_what_is_written(tmp_path):
     about = made(tmp_path / "out", held_out=0.25, train_rows=40)
-    assert about["rows"] == {"train": 30, "held_out": 10, "validation": 20, "test": 10}
-    assert about["labelled"] == dict.fromkeys(about["rows"], True)
-    assert about["label_names"] == ["entailment", "not_entailment"]
-    assert about["spec"] == SPEC | {"held_out": 0.25, "train_rows": 40}
-    stored = {split: Dataset.from_file(str(tmp_path / "out" / f"{split}.arrow")) for split in about["rows"]}
-    assert {split: len(rows) for split, rows in stored.items()} == about["rows"]
+    assert about.rows == {"train": 30, "held_out": 10, "validation": 20, "test": 10}
+    assert about.labelled == dict.fromkeys(about.rows, True)
+    assert about.label_names == ("entailment", "not_entailment")
+    assert about.spec == SPEC.model_copy(update={"result": "out", "held_out": 0.25, "train_rows": 40})
+    stored = {split: Dataset.from_file(str(tmp_path / "out" / f"{split}.arrow")) for split in about.rows}
+    assert {split: len(rows) for split, rows in stored.items()} == about.rows
     assert set(stored["train"].column_names) == {"input_ids", "token_type_ids", "label", "idx", "length"}
     raw = generated.read(TASKS["rte"], "train", 60)
     tokenizer = checkpoints.tokenizer("tiny_bert")
@@ -100,18 +103,18 @@ def test_cuts_that_are_not_possible(rows, held_out, what, value):
 
 def test_the_fingerprint_sees_content_tokenizer_and_length_but_no_path(tmp_path, monkeypatch):
     first = made(tmp_path / "a")
-    assert made(tmp_path / "elsewhere" / "b")["fingerprint"] == first["fingerprint"]
-    different = {first["fingerprint"]}
+    assert made(tmp_path / "elsewhere" / "b").fingerprint == first.fingerprint
+    different = {first.fingerprint}
 
     def differs(**changed):
-        seen = made(tmp_path / "x", **changed)["fingerprint"]
+        seen = made(tmp_path / "x", **changed).fingerprint
         assert seen not in different
         different.add(seen)
 
     differs(max_length=31)
     differs(max_length=128)
     differs(train_rows=59)
-    source = SPEC["source"]
+    source = SPEC.source
     differs(source=source | {"rows": source["rows"] | {"test": 11}})
 
     words = list(tiny_bert.VOCABULARY)
@@ -131,9 +134,9 @@ def test_the_fingerprint_sees_content_tokenizer_and_length_but_no_path(tmp_path,
 
     monkeypatch.setattr(sources, "load", edited)
     changed = made(tmp_path / "y")
-    assert changed["rows"] == first["rows"]
-    assert changed["fingerprint"] not in different
-    same = {split for split in first["content"] if first["content"][split] == changed["content"][split]}
+    assert changed.rows == first.rows
+    assert changed.fingerprint not in different
+    same = {split for split in first.content if first.content[split] == changed.content[split]}
     assert same == {"train", "test"}
 
 
@@ -144,12 +147,12 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
     def fails(*_):
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr(prepare, "write_json", fails)
+    monkeypatch.setattr(prepare.DataReport, "write", fails)
     with pytest.raises(RuntimeError, match="disk full"):
         made(out, max_length=16)
     with pytest.raises(RuntimeError, match="disk full"):
         made(tmp_path / "new", max_length=16)
-    assert json.loads((out / "data.json").read_text()) == before
+    assert DataReport.read(out / "data.json", "snakemake") == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -169,5 +172,5 @@ def test_hidden_test_labels_stay_hidden(tmp_path):
         (root / f"{file}.tsv").write_text("\t".join(header[:width]) + "\n" + "\t".join(row[:width]) + "\n")
     source = {"name": "directory", "path": str(root.parent)}
     about = made(tmp_path / "out", task="wnli", source=source, exceptions={"train": 1, "validation": 1, "test": 1})
-    assert about["labelled"] == {"train": True, "validation": True, "test": False}
+    assert about.labelled == {"train": True, "validation": True, "test": False}
     assert read_split(tmp_path / "out", "test")["label"].to_pylist() == [-1]
