@@ -120,11 +120,11 @@ def submission(
 ) -> None:
     """Write the zip of test predictions that the GLUE server takes, and where each of its files is from."""
     from adkd.analysis import submission
-    from adkd.plan.results import Results
+    from adkd.plan.grid import Grid
 
-    file = grid or _grid()
-    target = out or Results.of(file)[0].root / "submissions" / f"{method}.zip"
-    typer.echo(submission.write(file, method, target, seeds))
+    runs = Grid.load(grid or _grid())
+    target = out or runs.results.root / "submissions" / f"{method}.zip"
+    typer.echo(submission.write(runs, method, target, seeds))
 
 
 @app.command()

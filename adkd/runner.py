@@ -80,25 +80,4 @@ def analyse(grid_file: Path, stage: str) -> None:
     Raises:
         InputError: the grid, or a result that it needs, is missing or stale.
     """
-    out = Grid.load(grid_file).out
-    scores, tables, figures = out / "scores.csv", out / "tables", out / "figures"
-    work = STAGES[stage].work
-    if stage == "scores":
-        work(grid_file, scores)
-    elif stage == "tables":
-        work(grid_file, scores, tables)
-    elif stage in ("figures", "cost"):
-        work(grid_file, scores, tables, figures)
-    elif stage == "curve":
-        work(grid_file, scores, figures)
-    elif stage == "tuning":
-        work(grid_file, tables, figures)
-    elif stage == "report":
-        work(grid_file, out / "report.html")
-    else:
-        from adkd.analysis.collect import fidelity
-        from adkd.analysis.tables import fidelity as fidelity_table
-
-        fidelity.collect(grid_file, out / "fidelity.csv")
-        fidelity_table.write(grid_file, out / "fidelity.csv", tables)
-        work(grid_file, scores, out / "fidelity.csv", figures)
+    STAGES[stage].work(Grid.load(grid_file))

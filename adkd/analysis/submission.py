@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from adkd.analysis.glue_server import FILES, File, write_zip
-from adkd.analysis.grid import TEACHER, Column, Grid, Run, read_grid
 from adkd.analysis.stats.predictions import Predictions, read_predictions
 from adkd.analysis.tables.table import Cell, Row, Table, headings
 from adkd.analysis.tables.text import markdown, plain
@@ -17,6 +16,7 @@ from adkd.base.files import new_file
 from adkd.data.metrics import official
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
+from adkd.plan.grid import TEACHER, Column, Grid, Run
 
 SEEDS = ("best", "average")
 """Per task the seed with the best dev score, or the mean over all seeds of probabilities (of values for regression)."""
@@ -32,7 +32,7 @@ class Choice:
     """Main metric of the answers on the dev set, as a fraction; mean over the dev sets of a task that has two."""
 
 
-def write(grid: Path, method: str, out: Path, seeds: str = "best") -> str:
+def write(grid: Grid, method: str, out: Path, seeds: str = "best") -> str:
     """Write a submission of one method's stored test predictions, and beside it a note on where each file is from.
 
     Args:
@@ -52,7 +52,7 @@ def write(grid: Path, method: str, out: Path, seeds: str = "best") -> str:
         raise unknown("choice of seeds", seeds, SEEDS)
     if out.suffix != ".zip":
         raise InputError(f"{out} is not the name of a zip file; the server takes NAME.zip")
-    plan = read_grid(grid)
+    plan = grid
     runs = _runs(plan, method)
     _check_stored(plan, runs)
     choices = {name: _choice(plan, name, ours, seeds) for name, ours in runs.items()}

@@ -57,9 +57,9 @@ def write_latency(results, name, model, repeats=20):
 
 
 def write(results):
-    grid, scores = results / "plan/grid.json", results / "scores.csv"
-    collect(grid, scores)
-    cost.write(grid, scores, results / "tables", results / "figures")
+    grid = Grid.load(results / "plan/grid.json")
+    collect(grid)
+    cost.write(grid)
     return pd.read_csv(results / "tables/cost.csv")
 
 

@@ -18,10 +18,10 @@ from adkd.analysis.collect import fidelity
 from adkd.analysis.collect.explanations import top_overlap, top_size
 from adkd.analysis.collect.scores import collect as collect_scores
 from adkd.analysis.figures import fidelity as fidelity_figure
-from adkd.analysis.grid import read_grid
 from adkd.analysis.tables import fidelity as fidelity_table
 from adkd.base.errors import InputError
 from adkd.bench.made_up import PROVENANCE
+from adkd.plan.grid import Grid
 from adkd.plan.reports import ExplainReport
 from adkd.plan.results import Results
 from adkd.plan.specs import ExplainSpec, OfModel
@@ -94,7 +94,7 @@ def explained(tree):
 
     def make(rows=lambda method, task, teacher, rng: teacher, **options) -> Path:
         results, rng = tree(**({"tasks": ("rte",)} | options)), np.random.default_rng(5)
-        grid = read_grid(results / "plan/grid.json")
+        grid = Grid.load(results / "plan/grid.json")
         teachers = {run.task: examples(1 if run.task == "stsb" else 2, rng) for run in grid.teachers}
         for run in grid.teachers:
             write_explanation(results, run.result, teachers[run.task])
@@ -107,7 +107,7 @@ def explained(tree):
 
 
 def collected(results):
-    fidelity.collect(results / "plan/grid.json", results / "fidelity.csv")
+    fidelity.collect(Grid.load(results / "plan/grid.json"))
     return pd.read_csv(results / "fidelity.csv", dtype={"seed": str})
 
 
@@ -201,13 +201,13 @@ def test_examples_without_a_correlation_are_left_out_and_counted(explained):
     assert counts["comprehensiveness"] == 9
     assert counts["agreement"] == 10
     assert values(table)["rank_correlation"] == pytest.approx(1)
-    fidelity_table.write(results / "plan/grid.json", results / "fidelity.csv", results / "tables")
+    fidelity_table.write(Grid.load(results / "plan/grid.json"))
     assert "leaves out up to 3" in (results / "tables/fidelity.md").read_text()
 
 
 def test_every_student_has_the_teacher_of_its_seed(tree):
     results = tree(tasks=("rte",), seeds=(1, 2))
-    grid, rng = read_grid(results / "plan/grid.json"), np.random.default_rng(4)
+    grid, rng = Grid.load(results / "plan/grid.json"), np.random.default_rng(4)
     both = {seed: examples(2, rng) for seed in ("1", "2")}
     (shared,) = grid.teachers
     own = [shared.model_copy(update={"seed": seed, "result": f"teachers/rte/seed-{seed}"}) for seed in both]
@@ -256,10 +256,10 @@ def noisy(method, task, teacher, rng):
 
 def everything(results):
     grid = results / "plan/grid.json"
-    collect_scores(grid, results / "scores.csv")
+    collect_scores(Grid.load(grid))
     table = collected(results)
-    fidelity_table.write(grid, results / "fidelity.csv", results / "tables")
-    fidelity_figure.write(grid, results / "scores.csv", results / "fidelity.csv", results / "figures")
+    fidelity_table.write(Grid.load(grid))
+    fidelity_figure.write(Grid.load(grid))
     files = [results / "fidelity.csv", *(results / "tables").iterdir(), *(results / "figures").iterdir()]
     return table, {path.name: path.read_bytes() for path in files}
 
@@ -317,7 +317,7 @@ def test_labels_of_the_figure_lie_neither_on_one_another_nor_outside(explained):
     skill = dict.fromkeys(("one_method", "another_method", "vanilla_kd", "finetune", "pkd", "tinybert", "adkd"), 1.5)
     results = explained(lambda method, task, teacher, rng: noisy("", task, teacher, rng), skill=skill)
     table, _ = everything(results)
-    plan, scores = read_grid(results / "plan/grid.json"), pd.read_csv(results / "scores.csv", dtype={"seed": str})
+    plan, scores = Grid.load(results / "plan/grid.json"), pd.read_csv(results / "scores.csv", dtype={"seed": str})
     figure = fidelity_figure.draw(plan, scores, table)
     plt.close(figure)
     axes = figure.axes[0]

@@ -11,14 +11,14 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from adkd.analysis.collect.scores import collect
+from adkd.analysis.collect.scores import collect, read_scores
 from adkd.analysis.figures import cost, curve, differences, stage, study, tuning
 from adkd.analysis.figures import scores as score_figure
 from adkd.analysis.figures.palette import BLACK, VERMILION, looks
-from adkd.analysis.grid import read_grid, read_scores
 from adkd.analysis.stats.budget import expected_best
 from adkd.analysis.tables import stage as tables
 from adkd.base.errors import InputError
+from adkd.plan.grid import Grid
 from adkd.plan.specs import StudyDefinition
 from adkd.sweeps.trials import COMPLETE, Trial
 
@@ -38,9 +38,9 @@ def scored(tree):
     def make(**more):
         results = tree(**more)
         path = results / "plan/grid.json"
-        collect(path, results / "scores.csv")
-        tables.write(path, results / "scores.csv", results / "tables")
-        grid = read_grid(path)
+        collect(Grid.load(path))
+        tables.write(Grid.load(path))
+        grid = Grid.load(path)
         return grid, read_scores(grid, results / "scores.csv"), results
 
     return make
@@ -126,7 +126,7 @@ def test_the_points_of_an_ablation_are_rows_beside_its_base(scored):
 def test_the_grid_of_a_benchmark_has_no_curve(scored):
     _, _, results = scored(tasks=("rte",))
     with pytest.raises(InputError) as caught:
-        curve.write(results / "plan/grid.json", results / "scores.csv", results / "figures")
+        curve.write(Grid.load(results / "plan/grid.json"))
     assert caught.value.value == str(results / "plan/grid.json")
     assert "results/plan/ablations/NAME.json" in caught.value.remedy
 
@@ -189,12 +189,12 @@ def test_the_figures_of_a_study_show_every_trial():
 def test_the_same_results_are_the_same_files_and_their_text_stays_text(scored):
     grid, _, results = scored()
 
-    def drawn(name):
-        stage.write(grid.file, results / "scores.csv", results / "tables", results / name)
-        return {path.name: path.read_bytes() for path in (results / name).iterdir()}
+    def drawn():
+        stage.write(grid)
+        return {path.name: path.read_bytes() for path in (results / "figures").iterdir()}
 
-    first = drawn("figures")
-    assert drawn("again") == first
+    first = drawn()
+    assert drawn() == first
     assert set(first) == {f"{name}.{kind}" for name in ("scores", "differences") for kind in ("pdf", "png", "svg")}
     svg = "{http://www.w3.org/2000/svg}"
     root = ElementTree.fromstring(first["scores.svg"])
@@ -209,6 +209,6 @@ def test_missing_tables_are_named_with_their_command(scored):
     _, _, results = scored(tasks=("rte",))
     (results / "tables/significance.csv").unlink()
     with pytest.raises(InputError) as caught:
-        stage.write(results / "plan/grid.json", results / "scores.csv", results / "tables", results / "figures")
+        stage.write(Grid.load(results / "plan/grid.json"))
     assert caught.value.what == f"{results / 'tables/significance.csv'} is missing"
     assert caught.value.remedy == f"make it with: adkd tables {results / 'plan/grid.json'}"

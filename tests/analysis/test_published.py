@@ -8,6 +8,7 @@ from adkd.analysis.collect.scores import collect
 from adkd.analysis.tables import published
 from adkd.analysis.tables import stage as tables
 from adkd.data.tasks import TASKS
+from adkd.plan.grid import Grid
 from adkd.plan.sections import StudentConfig
 from tests.analysis.conftest import replaced
 
@@ -16,8 +17,8 @@ PAPER = {"source": "hub", "teacher_model": "bert_base", "student": StudentConfig
 
 def made(results):
     """``published.csv`` and ``published.md`` of a tree."""
-    collect(results / "plan/grid.json", results / "scores.csv")
-    tables.write(results / "plan/grid.json", results / "scores.csv", results / "tables")
+    collect(Grid.load(results / "plan/grid.json"))
+    tables.write(Grid.load(results / "plan/grid.json"))
     return pd.read_csv(results / "tables/published.csv"), (results / "tables/published.md").read_text()
 
 

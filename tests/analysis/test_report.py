@@ -19,7 +19,6 @@ from scipy.stats import t
 from adkd.analysis.collect.scores import collect
 from adkd.analysis.figures.palette import BLUE, VARIABLES
 from adkd.analysis.figures.style import STYLE, describe, panels_for, save, title
-from adkd.analysis.grid import TEACHER, Grid, read_grid
 from adkd.analysis.page import page as report
 from adkd.analysis.page.attributions import SHOWN, spread
 from adkd.analysis.page.inlined import inlined
@@ -27,6 +26,7 @@ from adkd.analysis.tables import stage as tables
 from adkd.base.errors import InputError
 from adkd.base.files import read_json, write_json
 from adkd.data.tasks import task
+from adkd.plan.grid import TEACHER, Grid
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -146,20 +146,20 @@ def results(tree) -> Made:
         found = tree(**more)
         recorded(found, rng)
         grid = found / "plan/grid.json"
-        collect(grid, found / "scores.csv")
-        tables.write(grid, found / "scores.csv", found / "tables")
+        collect(Grid.load(grid))
+        tables.write(Grid.load(grid))
         for name in ("scores", "differences"):
             draw(found / "figures", name)
         if whole:
-            explained(read_grid(grid), found, rng)
-            measured(read_grid(grid), found, rng)
+            explained(Grid.load(grid), found, rng)
+            measured(Grid.load(grid), found, rng)
         return found
 
     return make
 
 
 def page(results: Path) -> str:
-    report.write(results / "plan/grid.json", results / "report.html")
+    report.write(Grid.load(results / "plan/grid.json"))
     return (results / "report.html").read_text()
 
 
@@ -241,7 +241,7 @@ def test_scores_and_intervals_are_those_of_the_tables(results):
 def test_curves_hold_every_epoch_of_every_run(results):
     found = results()
     curves = payload(page(found))["curves"]
-    for run in read_grid(found / "plan/grid.json").runs:
+    for run in Grid.load(found / "plan/grid.json").runs:
         one, history = curves[run.task][run.method], read_json(run.result / "metrics.json")["history"]
         which = one["seeds"].index(run.seed)
         assert one["steps"] == [[record["phase"], record["epoch"]] for record in history]

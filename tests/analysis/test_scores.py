@@ -10,7 +10,7 @@ from tests.analysis.conftest import replaced, student_spec, teacher_spec
 
 def test_one_row_per_run_split_and_metric(tree):
     results = tree(tasks=("mnli", "mrpc"), skipped=(("finetune", "mnli"),))
-    collect(results / "plan/grid.json", results / "scores.csv")
+    collect(Grid.load(results / "plan/grid.json"))
     table = pd.read_csv(results / "scores.csv")
     costs = ["seconds", "peak_memory_bytes", "flops", "parameters"]
     assert list(table.columns) == ["method", "task", "seed", "split", "metric", "value", *costs]
@@ -28,7 +28,7 @@ def test_a_missing_run_is_named_with_the_command_and_nothing_is_written(tree):
     results = tree()
     (results / "students/adkd/rte/seed-2/metrics.json").unlink()
     with pytest.raises(InputError) as caught:
-        collect(results / "plan/grid.json", results / "scores.csv")
+        collect(Grid.load(results / "plan/grid.json"))
     assert "adkd/rte/seed-2/metrics.json (1 of 20 runs" in caught.value.what
     assert caught.value.remedy == f"make it with: adkd student {results}/plan/students/adkd/rte/seed-2.json"
     assert not list(results.glob("*scores*"))
@@ -44,11 +44,11 @@ def test_a_missing_run_is_named_with_the_command_and_nothing_is_written(tree):
 )
 def test_results_of_another_spec_are_refused_and_an_old_table_stays(tree, change, what):
     results = tree()
-    collect(results / "plan/grid.json", results / "scores.csv")
+    collect(Grid.load(results / "plan/grid.json"))
     before = (results / "scores.csv").read_bytes()
     replaced(results, "students/adkd/rte/seed-2", spec=student_spec("adkd", "rte", 2, **change))
     with pytest.raises(InputError) as caught:
-        collect(results / "plan/grid.json", results / "scores.csv")
+        collect(Grid.load(results / "plan/grid.json"))
     assert what in caught.value.what
     assert "adkd student" in caught.value.remedy
     assert (results / "scores.csv").read_bytes() == before
@@ -58,7 +58,7 @@ def test_a_foreign_teacher_is_refused_with_the_teachers_command(tree):
     results = tree()
     replaced(results, "teachers/stsb/seed-shared", spec=teacher_spec("stsb", margin=0.5))
     with pytest.raises(InputError) as caught:
-        collect(results / "plan/grid.json", results / "scores.csv")
+        collect(Grid.load(results / "plan/grid.json"))
     assert caught.value.remedy == f"rebuild it with: adkd teacher {results}/plan/teachers/stsb/seed-shared.json"
 
 
@@ -69,22 +69,22 @@ def test_a_report_that_lacks_a_field_or_is_cut_off_is_refused(tree):
     for spoilt in (whole.replace('"flops"', '"flop"'), whole[:100]):
         file.write_text(spoilt)
         with pytest.raises(InputError, match=r"metrics\.json is not valid") as caught:
-            collect(results.plan_file("grid"), results.root / "scores.csv")
+            collect(Grid.load(results.plan_file("grid")))
         assert "adkd student" in caught.value.remedy
 
 
 def test_hidden_labels_need_no_score_but_others_do(tree):
     results = tree(tasks=("rte",), roles=("validation", "test"))
-    collect(results / "plan/grid.json", results / "scores.csv")
+    collect(Grid.load(results / "plan/grid.json"))
     assert set(pd.read_csv(results / "scores.csv")["split"]) == {"validation"}
     replaced(results, "students/adkd/rte/seed-1", scores={})
     with pytest.raises(InputError, match='no scores on "validation"'):
-        collect(results / "plan/grid.json", results / "scores.csv")
+        collect(Grid.load(results / "plan/grid.json"))
 
 
 def test_an_undefined_score_is_a_blank(tree):
     results = tree(tasks=("stsb",))
     undefined = {"validation": {"spearmanr": None, "pearsonr": 0.5}}
     replaced(results, "students/adkd/stsb/seed-1", scores=undefined)
-    collect(results / "plan/grid.json", results / "scores.csv")
+    collect(Grid.load(results / "plan/grid.json"))
     assert "adkd,stsb,1,validation,spearmanr,,12.5," in (results / "scores.csv").read_text()

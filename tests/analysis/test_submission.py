@@ -16,6 +16,7 @@ from adkd.base.errors import InputError
 from adkd.base.files import read_json, write_json
 from adkd.data.metrics import official
 from adkd.data.tasks import TASKS
+from adkd.plan.grid import Grid
 
 ENTAILMENT = ("entailment", "not_entailment")
 THREE = ("entailment", "neutral", "contradiction")
@@ -106,7 +107,7 @@ def plan(results: Path, **changed: object) -> None:
 def write(results: Path, seeds: str = "best", method: str = "adkd") -> tuple[str, dict[str, list[list[str]]]]:
     """The note, and the lines of every file as lists of fields."""
     out = results / "submissions/adkd.zip"
-    note = submission.write(results / "plan/grid.json", method, out, seeds)
+    note = submission.write(Grid.load(results / "plan/grid.json"), method, out, seeds)
     with zipfile.ZipFile(out) as archive:
         assert sorted(archive.namelist()) == sorted(f"{name}.tsv" for name in SERVER)
         texts = {name: archive.read(f"{name}.tsv").decode() for name in SERVER}
@@ -275,5 +276,5 @@ def test_slips_name_what_is_allowed(results):
     with pytest.raises(InputError, match='"avarage"; did you mean "average"'):
         write(results, seeds="avarage")
     with pytest.raises(InputError, match="not the name of a zip"):
-        submission.write(results / "plan/grid.json", "adkd", results / "adkd.md")
+        submission.write(Grid.load(results / "plan/grid.json"), "adkd", results / "adkd.md")
     assert not (results / "submissions").exists()

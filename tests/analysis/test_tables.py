@@ -13,13 +13,14 @@ from adkd.analysis.tables.table import Cell, Row, Table, headings
 from adkd.analysis.tables.text import latex, plain
 from adkd.analysis.tables.wording import spans
 from adkd.base.errors import InputError
+from adkd.plan.grid import Grid
 from tests.analysis.conftest import replaced
 
 
 def written(results: Path) -> Path:
-    grid, scores, out = results / "plan/grid.json", results / "scores.csv", results / "tables"
-    collect(grid, scores)
-    tables.write(grid, scores, out)
+    grid, out = Grid.load(results / "plan/grid.json"), results / "tables"
+    collect(grid)
+    tables.write(grid)
     return out
 
 
@@ -148,7 +149,7 @@ def test_everything_is_rebuilt_byte_by_byte(tree):
     contents = []
     for _ in range(2):
         out = written(results)
-        figures.write(results / "plan/grid.json", results / "scores.csv", out, results / "figures")
+        figures.write(Grid.load(results / "plan/grid.json"))
         files = [*out.iterdir(), *(results / "figures").iterdir()]
         contents.append({path.name: path.read_bytes() for path in files})
     assert contents[0] == contents[1]
@@ -209,11 +210,11 @@ def test_other_examples_are_refused(tree):
 
 def test_scores_that_lack_a_run_are_refused(tree):
     results = tree()
-    collect(results / "plan/grid.json", results / "scores.csv")
+    collect(Grid.load(results / "plan/grid.json"))
     table = pd.read_csv(results / "scores.csv")
     table[table["method"] != "adkd"].to_csv(results / "scores.csv", index=False)
     with pytest.raises(InputError, match=r"lacks 6 of 20 runs .* adkd scores"):
-        tables.write(results / "plan/grid.json", results / "scores.csv", results / "tables")
+        tables.write(Grid.load(results / "plan/grid.json"))
 
 
 def test_the_summary_is_the_table_and_the_paths(tree):

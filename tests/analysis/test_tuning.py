@@ -7,7 +7,6 @@ from scipy.stats import ttest_1samp
 
 from adkd.analysis.collect.scores import collect
 from adkd.analysis.figures import tuning
-from adkd.analysis.grid import read_grid
 from adkd.analysis.tables.html import html
 from adkd.analysis.tables.tuning import tuning_tables
 from adkd.analysis.tables.wording import minus
@@ -75,7 +74,7 @@ def trial_spec(method, task, seed, name):
 def tuned(tree):
     """A grid with tuned settings: its students of every method are better than those of the untuned one beside it."""
     results = tree(tasks=("stsb", "rte"), skill={"pkd": 1.0, "pkd+tuned": 1.6, "adkd": 1.2, "adkd+tuned": 1.4})
-    whole, methods = read_grid(results / "plan/grid.json"), ("pkd", "adkd")
+    whole, methods = Grid.load(results / "plan/grid.json"), ("pkd", "adkd")
     for name, mark in (("grid", "+tuned"), ("untuned", "")):
         students = tuple(
             run.model_copy(update={"method": method})
@@ -86,7 +85,7 @@ def tuned(tree):
         about = {"name": name, "methods": methods, "labels": {m: m for m in methods}, "tuned": bool(mark)}
         grid = Grid(**(dict(whole) | about | {"students": students, "title": None if mark else "Before tuning"}))
         grid.write(results / f"plan/{name}.json")
-        collect(results / f"plan/{name}.json", grid.below(Results(results)).out / "scores.csv")
+        collect(Grid.load(results / f"plan/{name}.json"))
     for method in methods:
         for task in ("stsb", "rte"):
             study(results, method, task)
@@ -94,7 +93,7 @@ def tuned(tree):
 
 
 def made(results):
-    tuning.write(results / "plan/grid.json", results / "tables", results / "figures")
+    tuning.write(Grid.load(results / "plan/grid.json"))
     return pd.read_csv(results / "tables/tuning.csv").set_index(["method", "task"])
 
 
@@ -130,7 +129,7 @@ def test_the_table_says_its_protocol_and_whether_budgets_are_equal(tuned):
 
 def test_the_page_has_a_table_for_every_task(tuned):
     made(tuned)
-    tables = tuning_tables(read_grid(tuned / "plan/grid.json"), pd.read_csv(tuned / "tables/tuning.csv"))
+    tables = tuning_tables(Grid.load(tuned / "plan/grid.json"), pd.read_csv(tuned / "tables/tuning.csv"))
     assert [table.title for table in tables] == ["Tuning on STS-B, Spearman (×100)", "Tuning on RTE, acc (×100)"]
     assert [[row.name, row.kind] for row in tables[0].rows] == [["pkd", ""], ["adkd", "reference"]]
     assert f'<span class="below">{minus(tables[0].rows[0].cells[6].brackets)}</span>' in html(tables[0])

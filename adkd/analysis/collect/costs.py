@@ -3,8 +3,9 @@
 import pandas as pd
 
 from adkd.analysis.collect.scores import COSTS
-from adkd.analysis.grid import TEACHER, Grid, seed_scores
 from adkd.analysis.stats import over_seeds
+from adkd.analysis.stats.over_seeds import seed_scores
+from adkd.plan.grid import TEACHER, Grid
 from adkd.plan.reports import Latency
 from adkd.plan.specs import LatencySpec
 

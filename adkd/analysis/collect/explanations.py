@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import spearmanr
 
-from adkd.analysis.grid import Grid, Run
 from adkd.analysis.stats.over_seeds import Array
+from adkd.plan.grid import Grid, Run
 from adkd.plan.reports import ExplainReport
 from adkd.plan.specs import ExplainSpec
 

@@ -1,89 +1,89 @@
 """Fidelity: how far students took over their teachers' reasons, and how faithful all these reasons are."""
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from adkd.analysis.collect import explanations
 from adkd.analysis.collect.explanations import Explanations
-from adkd.analysis.grid import TEACHER, Grid, Run, read_grid
-from adkd.base.errors import InputError
+from adkd.base.errors import InputError, missing
 from adkd.base.files import new_file
+from adkd.plan.grid import TEACHER, Grid, Run
 from adkd.plan.specs import ExplainSpec
 
+FILE = "fidelity.csv"
 COLUMNS = ["method", "task", "seed", "split", "measure", "value", "rows"]
 
 
-def collect(grid: Path, out: Path) -> None:
-    """Write ``out`` (``fidelity.csv``) with ``COLUMNS``: one row per run and measure, ``rows`` examples behind each.
+def collect(grid: Grid) -> None:
+    """Write ``fidelity.csv`` with ``COLUMNS``: one row per run and measure, ``rows`` examples behind each.
 
     A teacher has the measures of faithfulness alone. An undefined value is a blank with 0 rows. Either every planned
     explanation is there or nothing is written.
 
     Raises:
-        InputError: an explanation is missing, was told something else than the plan says, or is of other examples than
-            the teacher's; or none is planned.
+        InputError: an explanation is missing, was made by another spec, or is of other examples than the teacher's; or
+            none is planned.
     """
-    plan = read_grid(grid)
-    runs = _explained(plan)
-    missing = [run for run in runs if not explanations.report_file(plan, run).is_file()]
-    if missing:
+    runs = _explained(grid)
+    absent = [run for run in runs if not explanations.report_file(grid, run).is_file()]
+    if absent:
         raise InputError(
-            f"{explanations.report_file(plan, missing[0])} is missing ({len(missing)} of {len(runs)} runs are not "
-            f"explained); make it with: {explanations.command(plan, missing[0])}"
+            f"{explanations.report_file(grid, absent[0])} is missing ({len(absent)} of {len(runs)} runs are not "
+            "explained)",
+            remedy=f"make it with: {explanations.command(grid, absent[0])}",
         )
     teachers = {(run.task, run.seed): run for run in runs if run.method == TEACHER}
 
     @cache
     def of_teacher(run: Run) -> Explanations:
-        return explanations.read(plan, run)
+        return explanations.read(grid, run)
 
     rows: list[tuple] = []
     for run in runs:
-        split = explanations.spec_of(plan, run).split
+        split = explanations.spec_of(grid, run).split
         if run.method == TEACHER:
             found = of_teacher(run).own
         else:
             teacher = _teacher(teachers, run)
-            found = _fidelity(plan, run, of_teacher(teacher), teacher)
+            found = _fidelity(grid, run, of_teacher(teacher), teacher)
         rows += [(run.method, run.task, run.seed, split, name, *value) for name, value in found.items()]
-    with new_file(out) as temporary:
+    with new_file(grid.out / FILE) as temporary:
         pd.DataFrame(rows, columns=COLUMNS).to_csv(temporary, index=False, lineterminator="\n")
 
 
-def read(grid: Grid, path: Path) -> pd.DataFrame:
+def read(grid: Grid) -> pd.DataFrame:
     """``fidelity.csv`` as ``collect`` writes it; seeds are text.
 
     Raises:
         InputError: it is missing, or lacks an explained run of the plan.
     """
-    again = f"adkd fidelity {grid.file}"
+    path, command = grid.out / FILE, f"adkd fidelity {grid.file}"
     if not path.is_file():
-        raise InputError(f"{path} is missing; make it with: {again}")
+        raise missing(path, command)
     table = pd.read_csv(path, dtype={"seed": str})
     there = set(zip(table["method"], table["task"], table["seed"], strict=True))
     runs = _explained(grid)
     lacking = [run for run in runs if (run.method, run.task, run.seed) not in there]
     if lacking:
         raise InputError(
-            f"{path} lacks {len(lacking)} of {len(runs)} runs of the plan, first {lacking[0].result}; "
-            f"make it anew with: {again}"
+            f"{path} lacks {len(lacking)} of {len(runs)} runs of the plan, first {lacking[0].result}",
+            remedy=f"rebuild it with: {command}",
         )
     return table
 
 
-def specs(plan: Grid) -> list[ExplainSpec]:
+def specs(grid: Grid) -> list[ExplainSpec]:
     """The specs of all planned explanations."""
-    return [explanations.spec_of(plan, run) for run in _explained(plan)]
+    return [explanations.spec_of(grid, run) for run in _explained(grid)]
 
 
-def _explained(plan: Grid) -> list[Run]:
+def _explained(grid: Grid) -> list[Run]:
     """The runs whose explanations are planned, teachers first."""
-    runs = [run for run in plan.runs if run.explanation]
+    runs = [run for run in grid.runs if run.explanation]
     if not runs:
-        raise InputError(f"{plan.file} has no explanations: without a teacher there are no reasons to take over")
+        raise InputError(f"{grid.file} has no explanations: without a teacher there are no reasons to take over")
     return runs
 
 
@@ -95,11 +95,11 @@ def _teacher(teachers: dict[tuple[str, str], Run], run: Run) -> Run:
     raise InputError(f"the plan has no teacher of {run.task} for seed {run.seed}; make it anew with: adkd plan")
 
 
-def _fidelity(plan: Grid, run: Run, teacher: Explanations, of: Run) -> dict[str, explanations.Measured]:
-    student = explanations.read(plan, run)
+def _fidelity(grid: Grid, run: Run, teacher: Explanations, of: Run) -> dict[str, explanations.Measured]:
+    student = explanations.read(grid, run)
     if not np.array_equal(teacher.idx, student.idx) or teacher.data_fingerprint != student.data_fingerprint:
         raise InputError(
             f"{run.explanation} is of other examples than {of.explanation}; make both anew with: "
-            f"{explanations.command(plan, of)} and {explanations.command(plan, run)}"
+            f"{explanations.command(grid, of)} and {explanations.command(grid, run)}"
         )
     return explanations.agreement(teacher, student) | student.own

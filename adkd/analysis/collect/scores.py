@@ -1,49 +1,67 @@
 """Gathers the metrics of every run into one table, the waist between running and analysing."""
 
-from pathlib import Path
-
 import pandas as pd
 
-from adkd.analysis.grid import TEACHER, Grid, Run, read_grid
 from adkd.base.errors import InputError, missing
 from adkd.base.files import new_file
 from adkd.data.tasks import task
+from adkd.plan.grid import TEACHER, Grid, Run
 from adkd.plan.specs import StudentSpec, TeacherSpec
 
+FILE = "scores.csv"
 COSTS = ("seconds", "peak_memory_bytes", "flops", "parameters")
 """What a run's training took: wall time, peak memory of its process (or GPU), counted operations, size of its model."""
 
 
-def collect(grid: Path, out: Path) -> None:
-    """Write ``out`` (``scores.csv``): columns ``method,task,seed,split,metric,value`` and ``COSTS``.
+def collect(grid: Grid) -> None:
+    """Write ``scores.csv``: columns ``method,task,seed,split,metric,value`` and ``COSTS``.
 
     Values are fractions. An undefined score (``null`` in the metrics file) is a blank. Either the whole plan is there
     or nothing is written.
 
     Raises:
-        InputError: a run has no metrics, was told something else than the plan says, or lacks a score.
+        InputError: a run is missing, was made by another spec, or lacks a score.
     """
-    plan = read_grid(grid)
-    files = {run: plan.results.report_file(run.result, plan.stage(run)) for run in plan.runs}
+    files = {run: grid.results.report_file(run.result, grid.stage(run)) for run in grid.runs}
     if absent := [(run, file) for run, file in files.items() if not file.is_file()]:
         run, file = absent[0]
-        raise missing(f"{file} ({len(absent)} of {len(files)} runs have no report)", plan.command(run))
-    rows = [row for run in plan.runs for row in _rows(plan, run)]
+        raise missing(f"{file} ({len(absent)} of {len(files)} runs have no report)", grid.command(run))
+    rows = [row for run in grid.runs for row in _rows(grid, run)]
     table = pd.DataFrame(rows, columns=["method", "task", "seed", "split", "metric", "value", *COSTS])
-    _check_same_splits(plan, table)
-    with new_file(out) as temporary:
+    _check_same_splits(grid, table)
+    with new_file(grid.out / FILE) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def _rows(plan: Grid, run: Run) -> list[tuple]:
+def read_scores(grid: Grid) -> pd.DataFrame:
+    """``scores.csv``, one row per (method, task, seed, split, metric); seeds are text.
+
+    Raises:
+        InputError: it is missing, or has no score for a run of the plan.
+    """
+    path, command = grid.out / FILE, f"adkd scores {grid.file}"
+    if not path.is_file():
+        raise missing(path, command)
+    scores = pd.read_csv(path, dtype={"seed": str})
+    there = set(zip(scores["method"], scores["task"], scores["seed"], strict=True))
+    lacking = [run for run in grid.runs if (run.method, run.task, run.seed) not in there]
+    if lacking:
+        raise InputError(
+            f"{path} lacks {len(lacking)} of {len(grid.runs)} runs of the plan, first {lacking[0].result}",
+            remedy=f"rebuild it with: {command}",
+        )
+    return scores
+
+
+def _rows(grid: Grid, run: Run) -> list[tuple]:
     """The scores of one run on the plan's splits, in the order of the task table; what the run cost beside each."""
-    report = plan.report(run)
-    _check_run(plan, run, report.spec)
+    report = grid.report(run)
+    _check_run(grid, run, report.spec)
     costs = [getattr(report, name) for name in COSTS]
-    remedy = f"rebuild it with: {plan.command(run)}"
+    remedy = f"rebuild it with: {grid.command(run)}"
     rows = []
-    for role in plan.roles:
-        for split in plan.splits(run.task, role):
+    for role in grid.roles:
+        for split in grid.splits(run.task, role):
             scores = report.scores.get(split)
             if scores is None:
                 if split in task(run.task).hidden:
@@ -56,22 +74,22 @@ def _rows(plan: Grid, run: Run) -> list[tuple]:
     return rows
 
 
-def _check_run(plan: Grid, run: Run, spec: TeacherSpec | StudentSpec) -> None:
+def _check_run(grid: Grid, run: Run, spec: TeacherSpec | StudentSpec) -> None:
     """Refuse a spec of another task or method than the grid's."""
     # A point of an ablation is a run of its method: adkd+beta=0.0.
     expected = (run.task, TEACHER if run.method == TEACHER else run.method.partition("+")[0])
     planned = (spec.task, spec.method if isinstance(spec, StudentSpec) else TEACHER)
     if planned != expected:
-        file = plan.results.plan_file(run.result)
+        file = grid.results.plan_file(run.result)
         raise InputError(
             f"{file} is of {' '.join(planned)}, the grid has {' '.join(expected)}", remedy="run: adkd plan"
         )
 
 
-def _check_same_splits(plan: Grid, table: pd.DataFrame) -> None:
+def _check_same_splits(grid: Grid, table: pd.DataFrame) -> None:
     """Refuse a task whose runs are scored on different splits: their columns could not be compared."""
     splits = table.groupby(["task", "method", "seed"], sort=False)["split"].agg(lambda names: tuple(sorted(set(names))))
-    for name in plan.tasks:
+    for name in grid.tasks:
         if name in splits.index and (found := splits.loc[name]).nunique() > 1:
             (method, seed), names = next((key, value) for key, value in found.items() if value != found.iloc[0])
             raise InputError(

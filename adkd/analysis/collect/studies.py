@@ -1,7 +1,7 @@
 """The finished studies of a grid whose methods have tuned settings."""
 
-from adkd.analysis.grid import Grid
 from adkd.base.errors import missing
+from adkd.plan.grid import Grid
 from adkd.plan.reports import StudyReport
 from adkd.plan.specs import StudySpec
 

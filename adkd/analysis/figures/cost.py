@@ -1,27 +1,25 @@
 """Writes what every method costs, as a table, and draws its score against the operations of training."""
 
-from pathlib import Path
-
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.figures import scatter
 from adkd.analysis.figures.style import VERTICAL_AXIS, save
-from adkd.analysis.grid import Column, Grid, read_grid, read_scores
 from adkd.analysis.tables import cost
+from adkd.plan.grid import Column, Grid
 
 
-def write(grid_file: Path, scores: Path, tables: Path, figures: Path) -> None:
-    """Write the table of costs to ``tables``, and ``cost`` as PDF, PNG and SVG to ``figures``, on the main split.
+def write(grid: Grid) -> None:
+    """Write the table of costs, and draw ``figures/cost`` as PDF, PNG and SVG, on the main split.
 
     Raises:
         InputError: scores or a latency are missing, or do not belong to the plan.
     """
-    cost.write(grid_file, scores, tables)
-    grid = read_grid(grid_file)
+    cost.write(grid)
     with plt.rc_context(VERTICAL_AXIS):
-        save(draw(grid, read_scores(grid, scores)), figures, "cost")
+        save(draw(grid, read_scores(grid)), grid.out / "figures", "cost")
 
 
 def draw(grid: Grid, scores: pd.DataFrame) -> Figure:

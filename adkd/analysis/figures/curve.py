@@ -1,7 +1,5 @@
 """The figure ``curve`` of an ablation: scores over the points that it varies, beside the base run."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -9,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.figures.palette import BLUE, GREY, VERMILION
 from adkd.analysis.figures.scores import scored_columns
 from adkd.analysis.figures.style import (
@@ -24,28 +23,27 @@ from adkd.analysis.figures.style import (
     seeds,
     title,
 )
-from adkd.analysis.grid import Column, Grid, read_grid, read_scores, seed_scores
 from adkd.analysis.stats import over_seeds
+from adkd.analysis.stats.over_seeds import seed_scores
 from adkd.base.errors import InputError
+from adkd.plan.grid import Column, Grid
 
 
-def write(grid_file: Path, scores: Path, out: Path) -> None:
-    """Draw ``curve`` as PDF, PNG and SVG into ``out``, on the main split.
+def write(grid: Grid) -> None:
+    """Draw ``figures/curve`` as PDF, PNG and SVG, on the main split.
 
     Raises:
         InputError: the scores are missing, or the grid does not belong to an ablation.
     """
-    grid = read_grid(grid_file)
     if grid.title is None:
         raise InputError(
             "the grid of a curve",
-            value=str(grid_file),
+            value=str(grid.file),
             allowed="that of an ablation",
             remedy="give results/plan/ablations/NAME.json",
         )
-    table = read_scores(grid, scores)
     with plt.rc_context(STYLE):
-        save(draw(grid, table), out, "curve")
+        save(draw(grid, read_scores(grid)), grid.out / "figures", "curve")
 
 
 def draw(grid: Grid, scores: pd.DataFrame) -> Figure:

@@ -8,8 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from adkd.analysis.figures.palette import BLUE, VERMILION
 from adkd.analysis.figures.style import BLANK, describe, guide_rows, interval, name_rows, panels_for, seeds, title
-from adkd.analysis.grid import Grid
 from adkd.analysis.stats.significance import AVERAGE
+from adkd.plan.grid import Grid
 
 
 def draw(grid: Grid, significance: pd.DataFrame) -> Figure:

@@ -1,36 +1,36 @@
-"""The figure ``fidelity``: does a student whose attributions agree more with its teacher's score higher?"""
-
-from pathlib import Path
+"""What ``adkd fidelity`` makes, and its figure: do students that agree more with their teachers score higher?"""
 
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from adkd.analysis.collect.fidelity import read
+from adkd.analysis.collect.fidelity import collect, read
+from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.figures import scatter
 from adkd.analysis.figures.style import VERTICAL_AXIS, save
-from adkd.analysis.grid import Column, Grid, read_grid, read_scores
 from adkd.analysis.stats.fidelity import TESTED, values_of
+from adkd.analysis.tables import fidelity
+from adkd.plan.grid import Column, Grid
 
 
-def write(grid_file: Path, scores: Path, fidelity: Path, out: Path) -> None:
-    """Draw ``fidelity`` as PDF, PNG and SVG into ``out``: main score against rank correlation, one panel per task.
+def write(grid: Grid) -> None:
+    """Collect the measures, write their table, and draw ``figures/fidelity`` as PDF, PNG and SVG.
 
     Raises:
-        InputError: a table is missing, or lacks a run of the plan.
+        InputError: scores or an explanation are missing, or do not belong to the plan.
     """
-    grid = read_grid(grid_file)
-    scores_table, fidelity_table = read_scores(grid, scores), read(grid, fidelity)
+    collect(grid)
+    fidelity.write(grid)
     with plt.rc_context(VERTICAL_AXIS):
-        save(draw(grid, scores_table, fidelity_table), out, "fidelity")
+        save(draw(grid, read_scores(grid), read(grid)), grid.out / "figures", "fidelity")
 
 
-def draw(grid: Grid, scores: pd.DataFrame, fidelity: pd.DataFrame) -> Figure:
-    """The figure, from the scores and the fidelity of every run."""
-    explained = set(fidelity["task"])
+def draw(grid: Grid, scores: pd.DataFrame, measures: pd.DataFrame) -> Figure:
+    """Main score against rank correlation of attributions, one panel per task, from the tables of all runs."""
+    explained = set(measures["task"])
     columns = [column for column in grid.columns(grid.roles[0]) if column.averaged and column.task.name in explained]
 
     def rank_correlations(method: str, column: Column) -> pd.Series:
-        return values_of(fidelity, method, column.task.name, TESTED)
+        return values_of(measures, method, column.task.name, TESTED)
 
     return scatter.draw(grid, scores, columns, rank_correlations, "rank correlation of attributions", log=False)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from adkd.analysis.grid import Grid
+from adkd.plan.grid import Grid
 
 BLACK, WHITE, BLUE, VERMILION, GREY, RULE = "#000000", "#ffffff", "#0072b2", "#d55e00", "#7f7f7f", "#e3e3e3"
 GREEN, ORANGE, PINK, SKY = "#009e73", "#e69f00", "#cc79a7", "#56b4e9"

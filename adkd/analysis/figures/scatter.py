@@ -14,8 +14,9 @@ from matplotlib.transforms import Bbox
 
 from adkd.analysis.figures.palette import WHITE, Look, looks
 from adkd.analysis.figures.style import BLANK, describe, interval, mark_teacher, panels_for, points, seeds, title
-from adkd.analysis.grid import Column, Grid, seed_scores
 from adkd.analysis.stats import over_seeds
+from adkd.analysis.stats.over_seeds import seed_scores
+from adkd.plan.grid import Column, Grid
 
 ROWS = 8
 """Height of a panel, in rows of the other figures."""

@@ -18,7 +18,8 @@ from adkd.analysis.figures.style import (
     seeds,
     title,
 )
-from adkd.analysis.grid import Column, Grid, seed_scores
+from adkd.analysis.stats.over_seeds import seed_scores
+from adkd.plan.grid import Column, Grid
 
 
 def draw(grid: Grid, scores: pd.DataFrame) -> Figure:

@@ -19,9 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from adkd.analysis.figures.palette import BLACK, GREY, RULE, VERMILION
-from adkd.analysis.grid import TEACHER, Column, Grid, seed_scores
+from adkd.analysis.stats.over_seeds import seed_scores
 from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
+from adkd.plan.grid import TEACHER, Column, Grid
 
 STYLE: dict[str, Any] = {
     "font.size": 8,

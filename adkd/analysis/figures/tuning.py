@@ -1,7 +1,6 @@
 """Writes what tuning cost and bought, as a table, and draws the best score to expect of every method by budget."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -11,25 +10,24 @@ from matplotlib.ticker import MaxNLocator
 from adkd.analysis.collect.studies import studies_of
 from adkd.analysis.figures.palette import Look, looks
 from adkd.analysis.figures.style import VERTICAL_AXIS, describe, panels_for, points, save, title
-from adkd.analysis.grid import Column, Grid, read_grid
 from adkd.analysis.stats.budget import expected_best
 from adkd.analysis.tables import tuning
+from adkd.plan.grid import Column, Grid
 
 Scores = Mapping[tuple[str, str], list[float]]
 """(method, task) -> the held-out scores of all trials of its study, as fractions."""
 
 
-def write(grid_file: Path, tables: Path, figures: Path) -> None:
-    """Write the table of tuning to ``tables``, and ``tuning`` as PDF, PNG and SVG to ``figures``, on the main split.
+def write(grid: Grid) -> None:
+    """Write the table of tuning, and draw ``figures/tuning`` as PDF, PNG and SVG, on the main split.
 
     Raises:
         InputError: there is no untuned grid, or scores or a study are missing or do not belong to the plan.
     """
-    tuning.write(grid_file, tables)
-    grid = read_grid(grid_file)
+    tuning.write(grid)
     scores = {pair: list(study.scores) for pair, study in studies_of(grid).items()}
     with plt.rc_context(VERTICAL_AXIS):
-        save(draw(grid, scores), figures, "tuning")
+        save(draw(grid, scores), grid.out / "figures", "tuning")
 
 
 def draw(grid: Grid, scores: Scores) -> Figure:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from adkd.analysis.grid import Grid
 from adkd.analysis.page.inlined import Inlined, inlined
 from adkd.analysis.tables.main import main_tables
 from adkd.analysis.tables.table import Table
+from adkd.plan.grid import Grid
 
 TABLES = ("main.csv", "average.csv", "significance.csv")
 

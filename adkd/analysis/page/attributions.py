@@ -7,9 +7,9 @@ import numpy as np
 from scipy.special import softmax
 
 from adkd.analysis.collect import explanations
-from adkd.analysis.grid import TEACHER, Grid, Run
 from adkd.analysis.tables.wording import minus
 from adkd.data.tasks import Task, task
+from adkd.plan.grid import TEACHER, Grid, Run
 
 SHOWN = 9
 """Examples per task: the best, the worst and those at seven equal steps between, the median among them."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adkd.analysis.figures import palette
-from adkd.analysis.grid import TEACHER, Grid, Run
+from adkd.plan.grid import TEACHER, Grid, Run
 from adkd.plan.reports import RunReport
 
 Metrics = Mapping[Run, RunReport]

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from adkd.analysis.collect.fidelity import specs
-from adkd.analysis.grid import Grid, Run, read_grid, read_scores
+from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.page.ablations import ablations
 from adkd.analysis.page.attributions import attributions
 from adkd.analysis.page.curves import curves, looks
@@ -30,21 +30,22 @@ from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
+from adkd.plan.grid import Grid, Run
 from adkd.plan.reports import RunReport
 
 FIGURES = ("scores", "differences", "fidelity", "cost", "tuning")
 
 
-def write(grid_path: Path, out: Path) -> None:
-    """Write the page ``out`` from all that lies beside the plan; the same results give the same bytes.
+def write(grid: Grid) -> None:
+    """Write the page ``report.html`` from everything that lies beside the plan; the same results give the same bytes.
 
     A part that was not made (fidelity, cost, published numbers, ablations) is one line that names the command.
 
     Raises:
         InputError: scores, their tables or figures, or the metrics of a run are missing.
     """
-    grid, results = read_grid(grid_path), grid_path.parents[1]
-    read_scores(grid, results / "scores.csv")  # refuses scores of other runs
+    results = grid.out
+    read_scores(grid)  # refuses scores of other runs
     main, average, significance = (_table(grid, results, name) for name in ("main", "average", "significance"))
     metrics = {run: grid.report(run) for run in grid.runs}
     fidelity, cost, published = (_optional(results, name) for name in ("fidelity", "cost", "published"))
@@ -79,7 +80,7 @@ def write(grid_path: Path, out: Path) -> None:
             "explained": explained,
         },
     }
-    with new_file(out) as temporary:
+    with new_file(results / "report.html") as temporary:
         temporary.write_text(_rendered(page), encoding="utf-8")
 
 

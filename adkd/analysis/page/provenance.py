@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from adkd.analysis.grid import Grid
 from adkd.analysis.page.curves import Metrics
 from adkd.data.tasks import task
+from adkd.plan.grid import Grid
 from adkd.plan.specs import StudentSpec
 
 

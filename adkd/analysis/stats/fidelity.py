@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from adkd.analysis.grid import TEACHER, Grid
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.stats.over_seeds import Array
 from adkd.base.seeds import entropy
+from adkd.plan.grid import TEACHER, Grid
 
 COLUMNS = ["method", "task", "measure", "mean", "sd", "n", "split", "rows"]
 TESTED = "rank_correlation"

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from math import inf, nan
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
+
+from adkd.plan.grid import Column
 
 ALPHA = 0.05
 """The level below which an adjusted p-value gets a star."""
@@ -41,6 +44,21 @@ class Interval:
     low: float = nan
     high: float = nan
     name: str = ""
+
+
+def seed_scores(scores: pd.DataFrame, method: str, column: Column, metric: str | None = None) -> pd.Series:
+    """[seeds] one method's scores in one column, as fractions, in the file's order; empty if none.
+
+    Args:
+        metric: one of the task's; its main metric if not given.
+    """
+    rows = scores[
+        (scores["method"] == method)
+        & (scores["task"] == column.task.name)
+        & (scores["split"] == column.split)
+        & (scores["metric"] == (metric or column.metric))
+    ]
+    return rows.set_index("seed")["value"].astype(float)
 
 
 def mean_and_sd(values: Array) -> tuple[float, float, int]:

@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 from scipy.special import softmax
 
-from adkd.analysis.grid import Column, Grid, Run
 from adkd.analysis.stats import resampled
 from adkd.analysis.stats.over_seeds import Array
 from adkd.base.errors import InputError
+from adkd.plan.grid import Column, Grid, Run
 
 _TOLERANCE = 1e-4
 

@@ -8,12 +8,12 @@ import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from adkd.analysis.grid import Column, Grid, seed_scores
 from adkd.analysis.stats import over_examples, over_seeds, resampled
-from adkd.analysis.stats.over_seeds import Array, Interval, Test
+from adkd.analysis.stats.over_seeds import Array, Interval, Test, seed_scores
 from adkd.analysis.stats.predictions import Predictions, read_predictions
 from adkd.base.errors import InputError
 from adkd.base.seeds import entropy
+from adkd.plan.grid import Column, Grid
 
 COLUMNS = (
     *("task", "method", "reference", "metric", "difference", "low", "high", "p", "p_holm", "n", "test"),

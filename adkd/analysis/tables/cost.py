@@ -1,29 +1,27 @@
 """The cost table: what every method costs to train and to use, beside its score."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from adkd.analysis.collect.costs import costs, machines
-from adkd.analysis.grid import TEACHER, Column, Grid, read_grid, read_scores
+from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table
 from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv, texts
 from adkd.analysis.tables.wording import UNDEFINED, row_of, titled, why_not_run
 from adkd.data.metrics import metric_title
+from adkd.plan.grid import TEACHER, Column, Grid
 
 
-def write(grid_file: Path, scores: Path, out: Path) -> None:
-    """Write ``cost.{csv,md,tex,txt}`` to ``out``, on the main split.
+def write(grid: Grid) -> None:
+    """Write ``tables/cost.{csv,md,tex,txt}``, on the main split.
 
     The CSV holds fractions, seconds, bytes and counts.
 
     Raises:
         InputError: scores or a latency are missing, or do not belong to the plan.
     """
-    grid = read_grid(grid_file)
-    table = costs(grid, read_scores(grid, scores))
-    write_texts(out, {"cost.csv": csv(table)} | texts("cost", "Cost", cost_tables(grid, table)))
+    table = costs(grid, read_scores(grid))
+    write_texts(grid.out / "tables", {"cost.csv": csv(table)} | texts("cost", "Cost", cost_tables(grid, table)))
 
 
 def cost_tables(grid: Grid, table: pd.DataFrame) -> list[Table]:

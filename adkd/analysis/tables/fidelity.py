@@ -1,12 +1,9 @@
 """The fidelity table: every method's agreement with its teacher's reasons, mean ± sd over seeds, and its tests."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from adkd.analysis.collect.explanations import TOP
 from adkd.analysis.collect.fidelity import read, specs
-from adkd.analysis.grid import TEACHER, Grid, read_grid
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.stats.fidelity import TESTED, comparisons, means
 from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table
@@ -14,6 +11,7 @@ from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv, texts
 from adkd.analysis.tables.wording import UNDEFINED, row_of, seeds_note, star_note, titled
 from adkd.data.tasks import Task, task
+from adkd.plan.grid import TEACHER, Grid
 from adkd.plan.specs import ExplainSpec
 
 HEADINGS = {
@@ -34,18 +32,17 @@ YARDSTICKS = {
 """Measure -> what it is compared with, in words, and the measure that has its value."""
 
 
-def write(grid_file: Path, fidelity: Path, out: Path) -> None:
-    """Fill the directory ``out``: ``fidelity.{csv,md,tex,txt}`` and ``fidelity_tests.csv``.
+def write(grid: Grid) -> None:
+    """Write ``tables/fidelity.{csv,md,tex,txt}`` and ``tables/fidelity_tests.csv``.
 
     Raises:
         InputError: the measures are missing, or lack an explained run of the plan.
     """
-    grid = read_grid(grid_file)
-    by_seed = read(grid, fidelity)
+    by_seed = read(grid)
     table, tests = means(grid, by_seed), comparisons(grid, by_seed)
     tables = fidelity_tables(grid, table, tests, specs(grid))
     files = {"fidelity.csv": csv(table), "fidelity_tests.csv": csv(tests)}
-    write_texts(out, files | texts("fidelity", "Fidelity to the teacher's reasons", tables))
+    write_texts(grid.out / "tables", files | texts("fidelity", "Fidelity to the teacher's reasons", tables))
 
 
 def fidelity_tables(grid: Grid, table: pd.DataFrame, tests: pd.DataFrame, specs: list[ExplainSpec]) -> list[Table]:

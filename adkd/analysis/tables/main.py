@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from adkd.analysis.grid import TEACHER, Column, Grid, seed_scores
 from adkd.analysis.stats import over_seeds
-from adkd.analysis.stats.over_seeds import interval_of_mean
+from adkd.analysis.stats.over_seeds import interval_of_mean, seed_scores
 from adkd.analysis.stats.significance import AVERAGE
 from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table, headings
 from adkd.analysis.tables.wording import (
@@ -17,6 +16,7 @@ from adkd.analysis.tables.wording import (
     why_not_run,
 )
 from adkd.data.metrics import metric_title
+from adkd.plan.grid import TEACHER, Column, Grid
 
 COLUMNS = ["method", "task", "metric", "mean", "sd", "n", "split"]
 

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from adkd.analysis.grid import Column, Grid, columns_of, seed_scores
 from adkd.analysis.stats import over_seeds
+from adkd.analysis.stats.over_seeds import seed_scores
 from adkd.analysis.stats.significance import AVERAGE
 from adkd.analysis.tables.table import Cell, Footnotes, Row, Table, headings
 from adkd.analysis.tables.wording import NOT_PLANNED, UNDEFINED, selection_note, spans
 from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import TASKS
+from adkd.plan.grid import Column, Grid, columns_of
 
 FILE = Path(__file__).with_name("published_results.csv")
 COLUMNS = [

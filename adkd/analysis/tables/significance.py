@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from adkd.analysis.grid import Grid
 from adkd.analysis.stats import over_examples, over_seeds
 from adkd.analysis.stats.over_seeds import Interval
 from adkd.analysis.stats.significance import AVERAGE
 from adkd.analysis.tables.table import DASH, NO_INTERVAL, Cell, Heading, Row, Table, headings
 from adkd.analysis.tables.text import markdown
 from adkd.analysis.tables.wording import minus, p_text
+from adkd.plan.grid import Grid
 
 
 def significance_markdown(grid: Grid, table: pd.DataFrame) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from adkd.analysis.grid import Grid, read_grid, read_scores
+from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.stats.significance import comparisons
 from adkd.analysis.tables import published
 from adkd.analysis.tables.main import averages, main_tables, means
@@ -12,10 +12,11 @@ from adkd.analysis.tables.significance import significance_markdown
 from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv, texts
 from adkd.base.errors import missing
+from adkd.plan.grid import Grid
 
 
-def write(grid_file: Path, scores: Path, out: Path) -> None:
-    """Fill the directory ``out``: ``main.{csv,md,tex,txt}``, ``average.csv``, ``significance.{csv,md}``; of the main
+def write(grid: Grid) -> None:
+    """Fill the directory ``tables``: ``main.{csv,md,tex,txt}``, ``average.csv``, ``significance.{csv,md}``; of the main
     grid also ``published.{csv,md,tex,txt}``.
 
     CSV files hold fractions, the others and ``published.csv`` points (×100). The same inputs give the same bytes.
@@ -23,8 +24,7 @@ def write(grid_file: Path, scores: Path, out: Path) -> None:
     Raises:
         InputError: scores or predictions are missing, or do not match each other.
     """
-    grid = read_grid(grid_file)
-    table = read_scores(grid, scores)
+    table = read_scores(grid)
     main, average, significance = means(grid, table), averages(grid, table), comparisons(grid, table)
     files = {
         "main.csv": csv(main),
@@ -35,7 +35,7 @@ def write(grid_file: Path, scores: Path, out: Path) -> None:
     files |= texts("main", "Main table", main_tables(grid, main, average, significance))
     if grid.title is None:
         files |= _published(grid, table)
-    write_texts(out, files)
+    write_texts(grid.out / "tables", files)
 
 
 def _published(grid: Grid, scores: pd.DataFrame) -> dict[str, str]:

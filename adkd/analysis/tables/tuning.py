@@ -1,20 +1,19 @@
 """The tuning table: what every method's search for settings cost, and its scores before and after."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
+from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.collect.studies import searched, selection, studies_of
-from adkd.analysis.grid import Column, Grid, read_grid, read_scores, seed_scores
 from adkd.analysis.stats import over_seeds
-from adkd.analysis.stats.over_seeds import Interval
+from adkd.analysis.stats.over_seeds import Interval, seed_scores
 from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table
 from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv, texts
 from adkd.analysis.tables.wording import row_of, selection_note, why_not_run
 from adkd.base.errors import InputError
 from adkd.data.metrics import metric_title
+from adkd.plan.grid import UNTUNED, Column, Grid
 from adkd.plan.reports import StudyReport
 from adkd.sweeps.trials import COMPLETE, STATES
 
@@ -24,24 +23,24 @@ COLUMNS = [
 ]
 
 
-def write(grid_file: Path, out: Path) -> None:
-    """Write ``tuning.{csv,md,tex,txt}`` to ``out``, on the main split.
+def write(grid: Grid) -> None:
+    """Write ``tables/tuning.{csv,md,tex,txt}``, on the main split.
 
     Args:
-        grid_file: the main grid, of a config with ``settings_from: sweeps``; the untuned one lies beside it.
+        grid: the main grid, of a config with ``settings_from: sweeps``; the untuned one lies beside it.
 
     Raises:
         InputError: there is no untuned grid, or scores or a study are missing or do not belong to the plan.
     """
-    untuned = grid_file.with_name("untuned.json")
+    untuned = grid.results.plan_file(UNTUNED)
     if not untuned.is_file():
         remedy = "set settings_from: sweeps in the config; without it there are no tuned settings to compare"
         raise InputError(f"{untuned} is missing", remedy=remedy)
-    before, after = read_grid(untuned), read_grid(grid_file)
-    scores = [read_scores(grid, grid.out / "scores.csv") for grid in (before, after)]
-    table = budgets(after, *scores, studies_of(after))
-    tables = tuning_tables(after, table)
-    write_texts(out, {"tuning.csv": csv(table)} | texts("tuning", "What tuning cost and bought", tables))
+    table = budgets(grid, read_scores(Grid.load(untuned)), read_scores(grid), studies_of(grid))
+    tables = tuning_tables(grid, table)
+    write_texts(
+        grid.out / "tables", {"tuning.csv": csv(table)} | texts("tuning", "What tuning cost and bought", tables)
+    )
 
 
 def budgets(

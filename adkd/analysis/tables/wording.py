@@ -5,9 +5,9 @@ from itertools import groupby
 
 import pandas as pd
 
-from adkd.analysis.grid import TEACHER, Grid
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.tables.table import DASH, Cell, Row
+from adkd.plan.grid import TEACHER, Grid
 
 UNDEFINED = "undefined in at least one run"
 NOT_PLANNED = "not in this plan"
