@@ -8,7 +8,10 @@ import pytest
 from typer.main import get_command
 
 from adkd.__main__ import app
+from adkd.analysis.collect import fidelity, scores
+from adkd.analysis.stats import significance
 from adkd.methods import registry
+from adkd.plan.reports import RunReport
 from docs import generate
 
 REPOSITORY = Path(__file__).parents[1]
@@ -82,6 +85,16 @@ def test_contributing_lists_the_modules_that_a_config_may_import():
     text = " ".join((REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
     listed = re.search(r"may import only from (.*?) \(", text)[1]
     assert set(re.findall(r"`([\w.]+)`", listed)) == set(registry.MODULES) - {"__future__"}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [RunReport.model_fields, scores.COSTS, significance.COLUMNS, fidelity.COLUMNS],
+    ids=lambda names: min(names),
+)
+def test_the_page_of_results_describes_every_column(names):
+    described = set(code_of(REPOSITORY / "docs" / "results.md"))
+    assert set(names) - described == set()
 
 
 def test_contributing_describes_every_room():

@@ -74,8 +74,8 @@ def official(task: Task, predictions: np.ndarray, labels: np.ndarray) -> dict[st
 
 def library(task: Task, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """The same as ``official`` by the functions of scikit-learn and scipy, which take a second to import."""
-    if task.regression:
-        labels, predictions = labels.astype(np.float64), predictions.astype(np.float64)
+    kind = np.float64 if task.regression else np.int64
+    labels, predictions = labels.astype(kind), predictions.astype(kind)
     return {name: _library_value(METRICS[name], labels, predictions) for name in task.metrics}
 
 

@@ -91,7 +91,7 @@ def test_a_latency_that_is_missing_or_stale_is_named_with_its_command(measured):
 def test_what_was_not_run_or_is_undefined_is_a_dash_with_its_reason(tree):
     skill = {"finetune": 1.0, "adkd": 1.5}
     results = with_latencies(tree(tasks=("stsb", "rte"), skill=skill, skipped=(("finetune", "rte"),)))
-    replaced(results, "students/finetune/stsb/seed-1", scores={"validation": {"spearmanr": None, "pearsonr": 0.5}})
+    replaced(results, "students/finetune/stsb/seed-1", scores={"validation": {"spearmanr": None, "pearsonr": None}})
     found = write(results).set_index(["method", "task"])
     assert ("finetune", "rte") not in found.index
     text = (results / "tables/cost.txt").read_text()

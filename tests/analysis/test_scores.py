@@ -84,7 +84,20 @@ def test_hidden_labels_need_no_score_but_others_do(tree):
 
 def test_an_undefined_score_is_a_blank(tree):
     results = tree(tasks=("stsb",))
-    undefined = {"validation": {"spearmanr": None, "pearsonr": 0.5}}
+    undefined = {"validation": {"spearmanr": None, "pearsonr": None}}
     replaced(results, "students/adkd/stsb/seed-1", scores=undefined)
     collect(Grid.load(results / "plan/grid.json"))
     assert "adkd,stsb,1,validation,spearmanr,,12.5," in (results / "scores.csv").read_text()
+
+
+@pytest.mark.parametrize("name", ["students/adkd/mrpc/seed-1", "teachers/stsb/seed-shared"])
+def test_a_score_that_the_stored_predictions_do_not_give_is_refused(tree, name):
+    results = tree(tasks=("mrpc", "stsb"))
+    grid = Grid.load(results / "plan/grid.json")
+    run = next(run for run in grid.runs if run.result == name)
+    scores = {metric: value - 2e-6 for metric, value in grid.report(run).scores["validation"].items()}
+    replaced(results, name, scores={"validation": scores})
+    with pytest.raises(InputError) as caught:
+        collect(results / "plan/grid.json", results / "scores.csv")
+    assert caught.value.value in scores.values()
+    assert caught.value.remedy == f"rebuild it with: {grid.command(run)}"

@@ -1,9 +1,14 @@
 """Gathers the metrics of every run into one table, the waist between running and analysing."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 
+from adkd.analysis.stats.predictions import stored_columns
 from adkd.base.errors import InputError, missing
 from adkd.base.files import new_file
+from adkd.data.metrics import answers, library
 from adkd.data.tasks import task
 from adkd.plan.grid import TEACHER, Grid, Run
 from adkd.plan.specs import StudentSpec, TeacherSpec
@@ -12,15 +17,19 @@ FILE = "scores.csv"
 COSTS = ("seconds", "peak_memory_bytes", "flops", "parameters")
 """What a run's training took: wall time, peak memory of its process (or GPU), counted operations, size of its model."""
 
+TOLERANCE = 1e-6
+"""Largest difference of a recorded score from that of the stored predictions."""
+
 
 def collect(grid: Grid) -> None:
     """Write ``scores.csv``: columns ``method,task,seed,split,metric,value`` and ``COSTS``.
 
-    Values are fractions. An undefined score (``null`` in the metrics file) is a blank. Either the whole plan is there
-    or nothing is written.
+    Values are fractions, checked against the stored predictions. An undefined score (``null`` in the report) is a
+    blank. Either all runs of the plan are complete or nothing is written.
 
     Raises:
-        InputError: a run is missing, was made by another spec, or lacks a score.
+        InputError: a run is missing, was made by another spec, lacks a score, or has one that its predictions do not
+            give.
     """
     files = {run: grid.results.report_file(run.result, grid.stage(run)) for run in grid.runs}
     if absent := [(run, file) for run, file in files.items() if not file.is_file()]:
@@ -71,7 +80,23 @@ def _rows(grid: Grid, run: Run) -> list[tuple]:
                 if metric not in scores:
                     raise InputError(f'the report of {run.result} has no "{metric}" on "{split}"', remedy=remedy)
                 rows.append((run.method, run.task, run.seed, split, metric, scores[metric], *costs))
+            _check_scores(grid, run, split, scores)
     return rows
+
+
+def _check_scores(grid: Grid, run: Run, split: str, recorded: Mapping[str, float | None]) -> None:
+    """Refuse scores that differ from those of the stored predictions by scikit-learn and scipy."""
+    remedy = f"rebuild it with: {grid.command(run)}"
+    file = grid.predictions(run, split)
+    if not file.is_file():
+        raise InputError(f"{file} is missing", remedy=remedy)
+    columns = stored_columns(file)
+    logits = np.stack([columns[f"logit_{number}"] for number in range(task(run.task).outputs)], axis=1)
+    labels = columns["label"]
+    for metric, value in library(task(run.task), answers(task(run.task), logits, labels), labels).items():
+        if recorded[metric] is not None and not abs(recorded[metric] - value) <= TOLERANCE:
+            where = f"{metric} on {split} in the report of {run.result}"
+            raise InputError(where, value=recorded[metric], allowed=f"{value:.6f} as in {file.name}", remedy=remedy)
 
 
 def _check_run(grid: Grid, run: Run, spec: TeacherSpec | StudentSpec) -> None:

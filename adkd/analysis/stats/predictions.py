@@ -42,7 +42,7 @@ def read_predictions(grid: Grid, runs: Sequence[Run], column: Column, recorded: 
         path, remedy = grid.predictions(run, column.split), f"rebuild it with: {grid.command(run)}"
         if not path.is_file():
             raise InputError(f"{path} is missing", remedy=remedy)
-        table = _columns(path)
+        table = stored_columns(path)
         logits = np.stack([table[f"logit_{number}"] for number in range(column.task.outputs)], axis=1).astype(float)
         if not np.isfinite(logits).all():
             raise InputError(f"{path} has predictions that are not finite numbers", remedy=remedy)
@@ -60,7 +60,7 @@ def read_predictions(grid: Grid, runs: Sequence[Run], column: Column, recorded: 
     )
 
 
-def _columns(path: Path) -> dict[str, Array]:
+def stored_columns(path: Path) -> dict[str, Array]:
     """A parquet file's columns; threads and pandas take longer to start than these small files to read."""
     table = pq.ParquetFile(path).read(use_threads=False)
     return {name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)}
