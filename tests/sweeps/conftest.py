@@ -1,4 +1,4 @@
-"""Studies with made-up results: what trials would have left, without training."""
+"""Studies with made-up results: the reports of their trials are written without training."""
 
 import math
 from collections.abc import Callable
@@ -8,62 +8,76 @@ from typing import Any
 import pytest
 import yaml
 
-from adkd.base.files import read_json, write_json
+from adkd.bench.made_up import PROVENANCE
 from adkd.plan import plan
 from adkd.plan.checks import validate
 from adkd.plan.config import DEFAULT_CONFIG
+from adkd.plan.reports import TrialReport
+from adkd.plan.results import Results
+from adkd.plan.specs import RoundSpec, StudySpec, TrialSpec, WorkerSpec
 from adkd.sweeps.ask import ask
-from adkd.sweeps.trials import values_of
 
 TINY = DEFAULT_CONFIG.parent / "tiny.yaml"
 
 
 def config(method: str = "vanilla_kd", **sweeps: Any) -> dict[str, Any]:
     """A config of one method on STS-B, not yet validated."""
-    found = yaml.safe_load(TINY.read_text()) | {"methods": [method], "reference": method, "tasks": ["stsb"]}
-    return found | {"ablations": {}, "sweeps": found["sweeps"] | sweeps}
+    tiny = yaml.safe_load(TINY.read_text()) | {"methods": [method], "reference": method, "tasks": ["stsb"]}
+    return tiny | {"ablations": {}, "sweeps": tiny["sweeps"] | sweeps}
 
 
 def score(values: dict[str, Any]) -> float:
-    """Made up: best at one learning rate."""
+    """A made-up score, which is highest at one learning rate."""
     return 0.9 - abs(math.log10(values["learning_rate"]) + 2.6)
 
 
 class Study:
-    """The specs of one study in a directory, and trials that are answered without training."""
+    """The specs of one study, and trials that are answered without training."""
 
-    def __init__(self, root: Path, given: dict[str, Any]):
-        self.root = root
-        planned = plan.build(validate(given), root)
-        (self.name,) = planned.sweeps
-        self.spec = planned.specs[self.name]
-        self.definition = self.spec["study"]
-        self.rounds = [spec for spec in planned.specs.values() if spec["stage"] == "round"]
-        self.workers = [spec for spec in planned.specs.values() if spec["stage"] == "worker"]
-        self.out = root / self.name
+    def __init__(self, results: Results, keys: dict[str, Any]):
+        self.results = results
+        specs = plan.build(validate(keys), results).specs.values()
+        (self.spec,) = (spec for spec in specs if isinstance(spec, StudySpec))
+        self.definition = self.spec.study
+        self.rounds = [spec for spec in specs if isinstance(spec, RoundSpec)]
+        self.workers = [spec for spec in specs if isinstance(spec, WorkerSpec)]
+        self.out = results.directory(self.spec.result)
+
+    def trials(self, number: int) -> list[TrialSpec]:
+        """The specs of a round that ``points`` has written."""
+        folder = self.results.root / "plan" / self.rounds[number].result
+        names = [self.results.of(file)[1] for file in sorted(folder.glob("trial-*/seed-*.json"))]
+        return [self.results.spec(name, TrialSpec) for name in names]
 
     def points(self, number: int) -> list[dict[str, Any]]:
-        """Ask for a round; its points, as its specs have them."""
-        ask(self.rounds[number], self.out / f"round-{number}")
-        seed = next(iter(self.definition["trials"]))
-        files = sorted((self.root / "plan" / self.name).glob(f"round-{number}/trial-*/seed-{seed}.json"))
-        return [values_of(self.definition, read_json(file)) for file in files]
+        """Ask for a round; returns its points."""
+        ask(self.rounds[number], self.results)
+        seed = next(iter(self.definition.trials))
+        return [self.definition.values_of(trial) for trial in self.trials(number) if str(trial.seed) == seed]
 
     def answer(self, number: int, of: Callable[[dict[str, Any]], float | None] = score) -> None:
-        """Leave what the trials of a round would have left; one without a score has diverged."""
-        for file in sorted((self.root / "plan" / self.name).glob(f"round-{number}/trial-*/seed-*.json")):
-            told = read_json(file)
-            found = of(values_of(self.definition, told))
-            report = {"spec": told, "score": found, "diverged": None if found is not None else "the loss is nan"}
-            place = self.root / file.relative_to(self.root / "plan").with_suffix("")
-            write_json(place / "trial.json", report | {"seconds": 1.5, "started": 1e9})
+        """Write the reports of the trials of a round; a trial without a score has diverged."""
+        for trial in self.trials(number):
+            value = of(self.definition.values_of(trial))
+            report = TrialReport(
+                spec=trial,
+                score=value,
+                diverged="the loss is nan" if value is None else None,
+                history=(),
+                selection=None,
+                seconds=1.5,
+                started=1e9,
+                finished=1e9 + 1.5,
+                **PROVENANCE,
+            )
+            report.write(self.results.report_file(trial.result, trial.stage))
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Callable[..., Study]:
-    """Makes a study in a directory of its own; ``where`` names another."""
+    """Creates a study in a tree of results of its own; ``where`` names another tree."""
 
-    def make(method: str = "vanilla_kd", where: str = "results", **sweeps: Any) -> Study:
-        return Study(tmp_path / where, config(method, **sweeps))
+    def create(method: str = "vanilla_kd", where: str = "results", **sweeps: Any) -> Study:
+        return Study(Results(tmp_path / where), config(method, **sweeps))
 
-    return make
+    return create

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for as long as a test needs it."""
+"""A real PostgreSQL server for the duration of a test."""
 
 import os
 import pwd
@@ -15,7 +15,7 @@ import pytest
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The URL of a database on a server of its own; skips, naming PostgreSQL, where it is not installed."""
+    """The URL of a database on a server of its own; skips the test if PostgreSQL is not installed."""
     programs = {name: _program(name) for name in ("initdb", "pg_ctl")}
     if missing := [name for name, path in programs.items() if path is None]:
         pytest.skip(f"PostgreSQL is not installed here (no {missing[0]}); on Debian: apt-get install postgresql")
@@ -23,7 +23,7 @@ def postgres() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    # Not below pytest's directories, which nobody but the user may enter: as root, the server is another user's.
+    # Not below pytest's directories, which are private to the user: for root, the server runs as another user.
     with tempfile.TemporaryDirectory(prefix="adkd-postgres-", ignore_cleanup_errors=True) as where:
         if owner := _owner():
             shutil.chown(where, owner)
@@ -40,20 +40,20 @@ def postgres() -> Iterator[str]:
 
 
 def _run(owner: str | None, *command: str) -> None:
-    with tempfile.TemporaryFile("w+") as said:  # a pipe would stay open as long as the server runs
-        done = subprocess.run(command, user=owner, cwd="/", stdout=said, stderr=said, timeout=120)
-        said.seek(0)
-        assert done.returncode == 0, said.read()
+    with tempfile.TemporaryFile("w+") as output:  # a pipe would stay open as long as the server runs
+        done = subprocess.run(command, user=owner, cwd="/", stdout=output, stderr=output, timeout=120)
+        output.seek(0)
+        assert done.returncode == 0, output.read()
 
 
 def _program(name: str) -> str | None:
-    """Debian keeps the server's programs out of the way."""
+    """The path of a server program, which Debian does not put into the search path."""
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return shutil.which(name) or shutil.which(name, path=os.pathsep.join(map(str, places)))
 
 
 def _owner() -> str | None:
-    """Who runs the server: it refuses to be root."""
+    """The user that runs the server if this is root, which the server refuses."""
     if os.geteuid():
         return None
     try:
