@@ -9,7 +9,7 @@ CONFIG ?=
 SNAKEMAKE = $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run published fidelity cost ablations sweep tuning report test check bench lint docs schema clean
+.PHONY: help setup run published fidelity cost ablations sweep tuning report test test-fast check bench lint docs schema clean
 
 help: ## Show the targets.
 	@grep -hE '^[a-z.%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,17 +63,22 @@ report: setup ## All results on one page, results/report.html, and Snakemake's o
 	$(SNAKEMAKE) all results/report.html
 	$(SNAKEMAKE) --report results/workflow.html all results/report.html
 
-test: $(VENV)/.installed-dev ## Run the tests, including the tiny grid from end to end. Needs no hub.
+test: $(VENV)/.installed-dev ## Run all tests, including the tiny grid from end to end. Needs no hub.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-fast: $(VENV)/.installed-dev ## Run the tests that start neither Snakemake nor many processes.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not workflow"
 
 bench: setup ## Measure speed and memory: results/bench.json, bench.md. GLUE=DIR adds complete runs on real tasks.
 	$(BIN)/adkd bench $(if $(GLUE),--glue $(GLUE))
 
-lint: $(VENV)/.installed-dev ## Check style, formatting and the rules of the workflow.
+lint: $(VENV)/.installed-dev ## Check style, formatting, types, the direction of imports and the rules of the workflow.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 docs: $(VENV)/.installed-dev ## Build the pages of docs/ as a site: site/index.html, which opens from disk.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

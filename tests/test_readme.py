@@ -14,6 +14,7 @@ from snakemake.cli import get_argument_parser
 REPOSITORY = Path(__file__).parents[1]
 
 
+@pytest.mark.workflow
 def test_the_readmes_method_passes_the_contract_by_existing(tmp_path):
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     ((path, code),) = re.findall(r"`(baselines/\w+\.py)`:\n\n```python\n(.*?)```", readme, re.DOTALL)

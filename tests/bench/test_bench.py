@@ -54,7 +54,7 @@ SIZES = Sizes(
 def glue(folder: Path, task: str) -> Path:
     """A directory of GLUE's files that holds made-up examples of a classification task."""
     record = task_named(task)
-    layout = tsv.LAYOUTS[task]
+    layout = record.tsv
     for split, rows in record.rows.items():
         columns = generated.read(record, split, rows)
         gold = [record.labels[label] for label in columns["label"]]
@@ -79,8 +79,7 @@ def test_the_workflow_is_measured_and_written(tmp_path):
     measured = read_json(tmp_path / "bench.json")["parts"]["workflow"]
     (grid,) = measured["start_up"]["sizes"]
     assert (grid["students"], measured["collect"]["students"]) == (10, 10)
-    assert grid["seconds"] > grid["plan_seconds"] > 0
-    assert measured["per_job"]["seconds"] > 0
+    assert min(grid["seconds"], grid["plan_seconds"], measured["per_job"]["seconds"]) > 0
     assert "| from `snakemake` to the first job, 10 students |" in tables
 
 

@@ -18,7 +18,7 @@ from tests.sweeps.conftest import config, score
 from tests.sweeps.databases import postgres
 
 
-@pytest.fixture(params=["journal", "sqlite", "postgresql"])
+@pytest.fixture(params=["journal", "sqlite", pytest.param("postgresql", marks=pytest.mark.workflow)])
 def storage(request, tmp_path):
     """A value of ``sweeps.storage`` for every kind of storage."""
     if request.param == "journal":

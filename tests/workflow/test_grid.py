@@ -16,6 +16,8 @@ from adkd.plan.checks import validate
 from adkd.plan.config import load_config
 from tests.workflow.conftest import GPUS, TINY, command, snakemake
 
+pytestmark = pytest.mark.workflow
+
 CONFIG = validate(load_config([TINY]))
 STUDENTS = len(CONFIG.methods) * len(CONFIG.tasks) * len(CONFIG.seeds)
 

@@ -8,6 +8,8 @@ import pytest
 from adkd.base.files import read_json, write_json
 from tests.workflow.conftest import TINY, command, snakemake
 
+pytestmark = pytest.mark.workflow
+
 
 @pytest.fixture(scope="module")
 def page(grid, tmp_path_factory):

@@ -20,6 +20,8 @@ from adkd.plan.checks import validate
 from adkd.plan.config import load_config
 from adkd.plan.results import Results
 
+pytestmark = pytest.mark.workflow
+
 REPOSITORY = Path(__file__).parents[2]
 TASKS, METHODS, SEEDS = ("sst2", "stsb"), ("finetune", "vanilla_kd", "pkd", "adkd"), (1, 2)
 ANALYSIS = {"scores.csv", "tables/main.csv", "figures/scores.pdf"}

@@ -23,6 +23,8 @@ from adkd.plan.specs import StudySpec
 from adkd.sweeps.storage import RETRY_OF
 from tests.workflow.conftest import TINY, command, environment, snakemake
 
+pytestmark = pytest.mark.workflow
+
 FEW = {"tasks": ["stsb"], "ablations": {"beta": None, "views": None}, "sweeps": {"trials": 3}}
 
 
