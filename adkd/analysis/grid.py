@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from adkd.base.errors import InputError
+from adkd.base.errors import InputError, missing
 from adkd.plan.grid import TEACHER, Column, Grid, Run, columns_of
 
 __all__ = ["TEACHER", "Column", "Grid", "Run", "columns_of", "read_grid", "read_scores", "seed_scores"]
@@ -20,14 +20,14 @@ def read_scores(grid: Grid, path: Path) -> pd.DataFrame:
     """
     again = f"adkd scores {grid.file}"
     if not path.is_file():
-        raise InputError(f"{path} is missing; make it with: {again}")
+        raise missing(path, again)
     scores = pd.read_csv(path, dtype={"seed": str})
     there = set(zip(scores["method"], scores["task"], scores["seed"], strict=True))
     lacking = [run for run in grid.runs if (run.method, run.task, run.seed) not in there]
     if lacking:
         raise InputError(
-            f"{path} lacks {len(lacking)} of {len(grid.runs)} runs of the plan, first {lacking[0].result}; "
-            f"make it anew with: {again}"
+            f"{path} lacks {len(lacking)} of {len(grid.runs)} runs of the plan, first {lacking[0].result}",
+            remedy=f"rebuild it with: {again}",
         )
     return scores
 
