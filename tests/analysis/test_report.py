@@ -10,116 +10,96 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from matplotlib import pyplot as plt
 from scipy.stats import t
 
+from adkd.analysis.collect.fidelity import collect as collect_fidelity
 from adkd.analysis.collect.scores import collect
 from adkd.analysis.figures.palette import BLUE, VARIABLES
 from adkd.analysis.figures.style import STYLE, describe, panels_for, save, title
 from adkd.analysis.page import page as report
 from adkd.analysis.page.attributions import SHOWN, spread
 from adkd.analysis.page.inlined import inlined
+from adkd.analysis.tables import cost, fidelity
 from adkd.analysis.tables import stage as tables
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_json
 from adkd.data.tasks import task
 from adkd.plan.grid import TEACHER, Grid
+from adkd.plan.reports import Epoch
+from tests.analysis.conftest import regridded, replaced
+from tests.analysis.test_cost import with_latencies
+from tests.analysis.test_fidelity import FAITHFULNESS, with_explanations, write_explanation
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 NASTY = "</script><script>document.title='broken'</script>"
 STARRED = ("finetune", "stsb")
-MEASURES = ("rank_correlation", "top_k_overlap", "top_k_overlap_chance", "agreement", "completeness_error")
 
 
-def recorded(results: Path, rng: np.random.Generator, **more: object) -> None:
-    """Complete every ``metrics.json`` with what a training run records: two phases, the first without a score."""
-    for path in sorted(results.glob("*/**/metrics.json")):
-        value = read_json(path)
-        steps = [("warm", 1), ("train", 1), ("train", 2), ("train", 3)]
-        history = [
-            {"phase": s, "epoch": e, "score": None if s == "warm" else rng.random(), "terms": {"kd": rng.random()}}
-            for s, e in steps
-        ]
-        kept = int(rng.integers(1, len(steps)))
-        told = {"model": "tiny_bert", "student": {"from_teacher_layers": [0]}, "threads": 1} | value["spec"]
-        write_json(results / "plan" / path.relative_to(results).parent.with_suffix(".json"), told)
-        value |= {
-            "spec": told,
-            "history": [record | {"kept": index == kept} for index, record in enumerate(history)],
-            "seconds": 12.5,
-            "started": 1.7e9,
-            "finished": 1.7e9 + 60,
-            "data_fingerprint": "f" * 64,
-            "device": "cpu",
-            "platform": "Linux",
-            "python": "3.11",
-            "versions": {"torch": "2.9"},
-            "git_commit": "c" * 40,
-        }
-        write_json(path, value | more)
+def recorded(grid: Grid, rng: np.random.Generator) -> None:
+    """Give every run a history of two phases, the first without a score, and what the page says of its making."""
+    for run in grid.runs:
+        kept = int(rng.integers(1, 4))
+        history = tuple(
+            Epoch(
+                phase=phase,
+                epoch=epoch,
+                terms={"kd": rng.random()},
+                score=None if phase == "warm" else rng.random(),
+                seconds=1.0,
+                kept=number == kept,
+            )
+            for number, (phase, epoch) in enumerate([("warm", 1), ("train", 1), ("train", 2), ("train", 3)])
+        )
+        about = {"versions": {"torch": "2.9"}, "git_commit": "c" * 40}
+        replaced(grid.results.root, run.result, history=history, selection=history[kept], **about)
 
 
-def explained(grid: Grid, results: Path, rng: np.random.Generator, rows: int = 30) -> None:
+def explained(grid: Grid, rng: np.random.Generator, count: int = 30) -> Grid:
     """The explanation of every run: each student's map is the teacher's with noise, some of its tokens nasty."""
     words = ["<b>", "a&b", '"', NASTY, "film", "##ing"]
     for run in grid.runs:
         one, fixed = task(run.task), np.random.default_rng(0)
-        table = []
-        for idx in range(rows):
+        rows = []
+        for idx in range(count):
             tokens = ["[CLS]", *fixed.choice(words, 8), "[SEP]"]
             maps = fixed.normal(size=(one.outputs, len(tokens)))
             maps += (run.method != TEACHER) * rng.normal(size=maps.shape) * rng.uniform(0, 3)
-            table.append(
-                {
-                    "idx": idx,
-                    "label": float(fixed.integers(0, max(2, one.outputs))),
-                    "tokens": tokens,
-                    "special": [token in ("[CLS]", "[SEP]") for token in tokens],
-                    "logits": fixed.normal(size=one.outputs).tolist(),
-                    "contributions": maps.tolist(),
-                }
-            )
-        where = run.result.relative_to(results)
-        path = results / "explanations" / where / "examples.parquet"
-        path.parent.mkdir(parents=True)
-        pq.write_table(pa.Table.from_pylist(table), path)
-        role = "teacher" if run.method == TEACHER else "student"
-        spec = {"task": run.task, "split": "validation", "steps": 16, "bins": [0.5], "inputs": {role: str(run.result)}}
-        write_json(path.with_name("explanation.json"), {"spec": spec})
-        write_json(results / "plan/explanations" / where.with_name(f"{where.name}.json"), spec)
-    planned = read_json(grid.path)
-    for entry in planned["runs"] + planned["teachers"]:
-        entry["explanation"] = entry["result"].replace("results/", "results/explanations/", 1)
-    write_json(grid.path, planned)
+            row = {
+                "idx": idx,
+                "label": float(fixed.integers(0, max(2, one.outputs))),
+                "tokens": tokens,
+                "special": [token in ("[CLS]", "[SEP]") for token in tokens],
+                "logits": fixed.normal(size=one.outputs),
+                "contributions": maps,
+                "magnitudes": np.abs(maps),
+            }
+            rows.append(row | {name: rng.random() for name in FAITHFULNESS})
+        write_explanation(grid.results.root, run.result, rows)
+    runs = {"students": with_explanations(grid.students), "teachers": with_explanations(grid.teachers)}
+    return regridded(grid.results.root, **runs)
 
 
-def measured(grid: Grid, results: Path, rng: np.random.Generator) -> None:
-    """``fidelity.csv`` and its tests, ``cost.csv``, ``published.csv`` and one ablation."""
-    every = [(method, name) for method in (TEACHER, *grid.methods) for name in grid.tasks]
-    rows = [(*e, m, rng.random(), rng.random() / 9, 3, "validation", 30) for e in every for m in MEASURES]
-    columns = ["method", "task", "measure", "mean", "sd", "n", "split", "rows"]
-    out = results / "tables"
-    pd.DataFrame(rows, columns=columns).to_csv(out / "fidelity.csv", index=False)
-    tests = [(m, t, 0.001 if (m, t) == STARRED else 0.5, 3, 0.25) for m in grid.compared for t in grid.tasks]
-    columns = ["method", "task", "p_holm", "n", "smallest_p"]
-    pd.DataFrame(tests, columns=columns).to_csv(out / "fidelity_tests.csv", index=False)
-    costs = [(*e, "accuracy", rng.random(), 3, 40.0, 2**30, 3e12, 17e6, 0.004, 0.05, f"some {e[1]}") for e in every]
-    columns = ["method", "task", "metric", "mean", "n", "seconds", "peak_memory_bytes", "flops", "parameters"]
-    columns += ["latency_1", "latency_32", "measured"]
-    pd.DataFrame(costs, columns=columns).to_csv(out / "cost.csv", index=False)
-    columns = ["source", "method", "task", "metric", "published", "reproduced_mean", "reproduced_sd", "n", "difference"]
-    rows = [("Someone 2020", m, t, "accuracy", 80.0, 60.0, 1.0, 3, -20.0, "recalled <i>only</i>") for m, t in every]
-    pd.DataFrame(rows, columns=[*columns, "status"]).to_csv(out / "published.csv", index=False)
-    ablation = results / "ablations" / "steps"
-    (ablation / "tables").mkdir(parents=True)
-    draw(ablation / "figures", "curve")
+def measured(grid: Grid) -> None:
+    """The tables of fidelity and costs, and one ablation with its tables; one test of fidelity is made significant."""
+    results, file = grid.results.root, grid.file
+    collect_fidelity(file, results / "fidelity.csv")
+    fidelity.write(file, results / "fidelity.csv", results / "tables")
+    tests = pd.read_csv(results / "tables/fidelity_tests.csv")
+    tests.loc[(tests["method"] == STARRED[0]) & (tests["task"] == STARRED[1]), "p_holm"] = 0.001
+    tests.to_csv(results / "tables/fidelity_tests.csv", index=False)
+    with_latencies(results)
+    collect(file, results / "scores.csv")
+    cost.write(file, results / "scores.csv", results / "tables")
+    ablation = Grid(**(dict(Grid.load(file)) | {"name": "ablations/steps", "title": "Number of steps"}))
+    plan, out = results / "plan/ablations/steps.json", results / "ablations/steps"
+    ablation.write(plan)
+    collect(plan, out / "scores.csv")
+    tables.write(plan, out / "scores.csv", out / "tables")
+    draw(out / "figures", "curve")
     for name in ("fidelity", "cost"):
         draw(results / "figures", name)
-    shutil.copy(out / "main.csv", ablation / "tables/main.csv")
 
 
 def draw(out: Path, name: str) -> None:
@@ -144,15 +124,14 @@ def results(tree) -> Made:
     def make(whole: bool = False, **more: object) -> Path:
         rng = np.random.default_rng(11)
         found = tree(**more)
-        recorded(found, rng)
         grid = found / "plan/grid.json"
+        recorded(Grid.load(grid), rng)
         collect(Grid.load(grid))
         tables.write(Grid.load(grid))
         for name in ("scores", "differences"):
             draw(found / "figures", name)
         if whole:
-            explained(Grid.load(grid), found, rng)
-            measured(Grid.load(grid), found, rng)
+            measured(explained(Grid.load(grid), rng))
         return found
 
     return make
@@ -195,10 +174,10 @@ def test_every_part_that_was_made_is_shown(results):
         assert re.search("<table|<select", part)
     for name in ("scores", "differences", "fidelity", "cost", "ablations"):
         assert section(text, name).count("<svg") == 1
-    cost = section(text, "cost")
-    for said in ("40.0", "1.00", "3.00", "17.0", "4.00", "50.0"):  # s, GiB, TFLOP, M, ms, ms
-        assert f">{said}</td>" in cost
-    assert "recalled &lt;i&gt;only&lt;/i&gt;" in section(text, "published")
+    part = section(text, "cost")
+    for shown in ("20.0", "4", "1.50", "11.0", "2.00", "40.0", "800"):  # s, TFLOP, GiB, M, ms, ms, examples/s
+        assert f">{shown}</td>" in part
+    assert "<sup>a</sup> recalled" in section(text, "published")
 
 
 def test_a_table_of_reasons_or_costs_says_its_test_and_its_limits_once(results):
@@ -208,7 +187,7 @@ def test_a_table_of_reasons_or_costs_says_its_test_and_its_limits_once(results):
         assert part.count("<table") == 2
         assert part.count(said) == 1
     for task_name in ("stsb", "rte"):  # what differs between tasks stands under each
-        assert section(text, "cost").count(f"measured on some {task_name}") == 1
+        assert section(text, "cost").count(f"measured on teachers/{task_name}/seed-shared") == 1
     rows = re.findall('<tr(?: class="reference")?>.*?</tr>', section(text, "fidelity"), re.DOTALL)
     starred = [row for row in rows if 'class="star"' in row]
     assert len(starred) == 1
@@ -217,10 +196,11 @@ def test_a_table_of_reasons_or_costs_says_its_test_and_its_limits_once(results):
 
 def test_an_example_of_another_making_is_refused(results):
     found = results(whole=True)
-    path = found / "explanations/students/adkd/rte/seed-1/explanation.json"
-    write_json(path, {"spec": read_json(path)["spec"] | {"steps": 2}})
-    with pytest.raises(InputError, match=r"steps was 2, the plan says 16; .* adkd explain .*rte/seed-1"):
+    write_explanation(found, "students/adkd/rte/seed-1", [], planned=False)
+    with pytest.raises(InputError) as caught:
         page(found)
+    assert "rows was 0, the plan has 30" in caught.value.what
+    assert re.search("adkd explain .*rte/seed-1", caught.value.remedy)
 
 
 def test_scores_and_intervals_are_those_of_the_tables(results):
@@ -241,14 +221,15 @@ def test_scores_and_intervals_are_those_of_the_tables(results):
 def test_curves_hold_every_epoch_of_every_run(results):
     found = results()
     curves = payload(page(found))["curves"]
-    for run in Grid.load(found / "plan/grid.json").runs:
-        one, history = curves[run.task][run.method], read_json(run.result / "metrics.json")["history"]
+    grid = Grid.load(found / "plan/grid.json")
+    for run in grid.runs:
+        one, history = curves[run.task][run.method], grid.report(run).history
         which = one["seeds"].index(run.seed)
-        assert one["steps"] == [[record["phase"], record["epoch"]] for record in history]
+        assert one["steps"] == [[epoch.phase, epoch.epoch] for epoch in history]
         assert one["score"][which][0] is None
-        assert one["score"][which][1:] == pytest.approx([record["score"] for record in history[1:]], rel=1e-4)
-        assert one["terms"]["kd"][which] == pytest.approx([record["terms"]["kd"] for record in history], rel=1e-4)
-        assert history[one["kept"][which]]["kept"]
+        assert one["score"][which][1:] == pytest.approx([epoch.score for epoch in history[1:]], rel=1e-4)
+        assert one["terms"]["kd"][which] == pytest.approx([epoch.terms["kd"] for epoch in history], rel=1e-4)
+        assert history[one["kept"][which]].kept
 
 
 def test_examples_follow_the_rule_and_show_the_teachers_class(results):
@@ -288,7 +269,7 @@ def test_the_rule_takes_best_median_and_worst():
 
 
 def test_what_others_wrote_is_text(results):
-    found = results(whole=True, notes=[NASTY])
+    found = results(whole=True, notes=(NASTY,))
     text = page(found)
     assert NASTY not in text
     assert text.count("<script") == text.count("</script>") == 2
@@ -318,8 +299,7 @@ def test_the_same_results_are_the_same_page_of_bounded_size(results, tmp_path):
 def test_runs_of_different_making_are_warned_of(results):
     found = results()
     assert 'class="warning"' not in page(found)
-    path = found / "students/finetune/rte/seed-2/metrics.json"
-    write_json(path, read_json(path) | {"git_commit": "d" * 40 + "+", "versions": {"torch": "3.0"}})
+    replaced(found, "students/finetune/rte/seed-2", git_commit="d" * 40 + "+", versions={"torch": "3.0"})
     text = page(found)
     assert text.count('class="warning"') == 2
     for said in ("commit: " + "c" * 40 + " (19 runs); " + "d" * 40 + "+ (1 run)", "torch: 2.9 (19 runs); 3.0 (1 run)"):
@@ -349,11 +329,11 @@ def test_what_is_missing_is_named_with_its_command(results, lost, said):
 
 def test_metrics_of_another_making_are_refused(results):
     found = results()
-    path = found / "students/adkd/rte/seed-1/metrics.json"
-    write_json(path, {key: value for key, value in read_json(path).items() if key != "history"})
-    with pytest.raises(InputError, match='no "history"') as caught:
+    file = found / "students/adkd/rte/seed-1/metrics.json"
+    file.write_text(file.read_text().replace('"history"', '"course"'))
+    with pytest.raises(InputError, match=r"metrics\.json is not valid") as caught:
         page(found)
-    assert caught.value.remedy == f"rebuild it with: adkd student {found}/plan/students/adkd/rte/seed-1.json"
+    assert f"adkd student {found}/plan/students/adkd/rte/seed-1.json" in caught.value.remedy
 
 
 def test_a_skipped_method_is_said_and_never_a_number(results):
