@@ -94,9 +94,10 @@ def _check_scores(grid: Grid, run: Run, split: str, recorded: Mapping[str, float
     logits = np.stack([columns[f"logit_{number}"] for number in range(task(run.task).outputs)], axis=1)
     labels = columns["label"]
     for metric, value in library(task(run.task), answers(task(run.task), logits, labels), labels).items():
-        if recorded[metric] is not None and not abs(recorded[metric] - value) <= TOLERANCE:
+        score = recorded[metric]
+        if score is not None and not abs(score - value) <= TOLERANCE:
             where = f"{metric} on {split} in the report of {run.result}"
-            raise InputError(where, value=recorded[metric], allowed=f"{value:.6f} as in {file.name}", remedy=remedy)
+            raise InputError(where, value=score, allowed=f"{value:.6f} by {file.name}", remedy=remedy)
 
 
 def _check_run(grid: Grid, run: Run, spec: TeacherSpec | StudentSpec) -> None:
