@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -99,7 +99,12 @@ def evaluate(
     from adkd.plan.config import dev_data
 
     chosen = validate({**_config(config), "tasks": [task]}) if config else None
-    spec = {"model": model, "tokenizer": tokenizer, "task": task, "labels": labels.split(",") if labels else None}
+    spec: dict[str, Any] = {
+        "model": model,
+        "tokenizer": tokenizer,
+        "task": task,
+        "labels": labels.split(",") if labels else None,
+    }
     spec |= dev_data(task, chosen, data) | ({} if max_length is None else {"max_length": max_length})
     with devices.lease(spec["device"]):
         from adkd.evaluation import evaluate

@@ -23,7 +23,7 @@ def run_file(file: Path, stage: str) -> None:
         RunError: the run failed. No result is left behind.
     """
     results, name = Results.of(file)
-    spec = results.spec(name)
+    spec = results.spec(name, Spec)
     if spec.stage != stage:
         raise InputError(f"the stage of {file}", value=spec.stage, allowed=f'"{stage}"')
     # A trial of the same point is kept when its round is planned again.
@@ -47,7 +47,7 @@ def run(spec: Spec, results: Results) -> None:
     if not stage.needs_device:
         stage.work(spec, results)
         return
-    with devices.lease(spec.device):
+    with devices.lease(str(getattr(spec, "device", "auto"))):
         gc.disable()
         work = stage.work
         gc.freeze()

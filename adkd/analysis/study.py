@@ -2,6 +2,7 @@
 
 from adkd.analysis.figures import study as study_figures
 from adkd.analysis.tables.table import write as write_texts
+from adkd.analysis.tables.text import csv
 from adkd.base.errors import RunError
 from adkd.plan import tuned
 from adkd.plan.reports import StudyReport
@@ -23,14 +24,13 @@ def write(spec: StudySpec, results: Results) -> None:
     scored = [trial for trial in trials if trial.state == COMPLETE]
     if not scored:
         raise RunError(f"no trial of {definition.method} on {definition.task} has a score: {outcomes(trials)}")
-    winner = max(scored, key=lambda trial: trial.score)  # the first of equal ones
+    winner = max(scored, key=lambda trial: trial.score or 0.0)  # the first of equal ones
     table = trials_table(definition, trials)
     weights = importances(definition, trials)
     study_figures.write(definition, trials, weights, out / "figures")
-    csv = {"index": False, "lineterminator": "\n"}
     files = {
-        "trials.csv": table.to_csv(**csv),
-        "importance.csv": weights.to_csv(**csv),
+        "trials.csv": csv(table),
+        "importance.csv": csv(weights),
         "best.yaml": tuned.text(definition.method, definition.task, winner.values, about(spec, trials, winner)),
     }
     write_texts(out, files)

@@ -81,7 +81,7 @@ def _runs(plan: Grid, method: str) -> dict[str, tuple[Run, ...]]:
         )
     if not SOURCES[plan.source].official:
         official = [source.name for source in SOURCES.values() if source.official]
-        where = f"{plan.path}: data.source"
+        where = f"{plan.file}: data.source"
         raise InputError(where, value=plan.source, allowed=f"{' or '.join(official)}: only these have GLUE's test rows")
     return {name: runs for name, runs in found.items() if runs}
 

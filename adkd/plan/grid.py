@@ -161,7 +161,9 @@ class Grid(Record):
         Raises:
             InputError: it is missing.
         """
-        return self.results.spec(run.result, TeacherSpec if run.method == TEACHER else StudentSpec)
+        if run.method == TEACHER:
+            return self.results.spec(run.result, TeacherSpec)
+        return self.results.spec(run.result, StudentSpec)
 
     def report(self, run: Run) -> RunReport:
         """The report of a run.

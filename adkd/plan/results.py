@@ -89,7 +89,7 @@ class Results:
         """What to type to make a result."""
         return f"adkd {spec.stage} {self.plan_file(spec.result)}"
 
-    def spec(self, name: str, kind: type[S] = Spec) -> S:  # type: ignore[assignment]
+    def spec(self, name: str, kind: type[S]) -> S:
         """The planned spec of a result.
 
         Raises:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 from adkd.base.records import Spec
 from adkd.data.spec import DataSpec
@@ -150,7 +151,7 @@ class Student:
         """How a model's speed is measured."""
         return LatencySpec(result=f"latency/{model}", batch_sizes=(1, 32), repeats=20, **self._about(model, "latency"))
 
-    def _about(self, model: str, stage: str) -> dict[str, object]:
+    def _about(self, model: str, stage: str) -> dict[str, Any]:
         role = "teacher" if model == self.teacher else "student"
         return self._common(stage) | {
             "seed": 0,
@@ -175,7 +176,7 @@ class Student:
     def _teacher_seed(self) -> int:
         return 0 if self._shares_teacher else self.seed
 
-    def _common(self, stage: str) -> dict[str, object]:
+    def _common(self, stage: str) -> dict[str, Any]:
         return {
             "task": self.task,
             "device": self.config.device,
@@ -223,7 +224,7 @@ class Student:
             **self._common("signals"),
         )
 
-    def _learner(self, stage: str) -> dict[str, object]:
+    def _learner(self, stage: str) -> dict[str, Any]:
         live = self.method_config.needs - STORED
         return self._common(stage) | {
             "method": self.point.method,

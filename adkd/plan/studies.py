@@ -57,10 +57,10 @@ class Study:
     def specs(self) -> dict[str, Spec]:
         """Name -> spec of everything but the trials, which are settled round by round."""
         specs: dict[str, Spec] = dict(self.upstream)
-        if self.config.sweeps.mode == "workers":
+        sweeps = self.config.sweeps
+        made: list[Spec] = [self._round(number) for number in range(-(-sweeps.trials // sweeps.batch))]
+        if sweeps.mode == "workers":
             made = [self._worker(number) for number in range(self._workers)]
-        else:
-            made = [self._round(number) for number in range(-(-self.config.sweeps.trials // self.config.sweeps.batch))]
         return specs | {spec.result: spec for spec in (*made, self.spec())}
 
     def spec(self) -> StudySpec:

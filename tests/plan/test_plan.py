@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from adkd.base.records import Spec
 from adkd.bench.made_up import write_run
 from adkd.methods.method_config import TokenMap
 from adkd.methods.settings import Training
@@ -197,7 +198,7 @@ def test_files_are_written_only_where_something_changed(tmp_path):
     assert "grid.json" in fresh
     assert Grid.load(results.plan_file("grid")) == planned.grid()
     for name, spec in planned.specs.items():
-        assert results.spec(name) == spec
+        assert results.spec(name, Spec) == spec
 
 
 def test_a_spec_that_is_put_back_is_no_newer_than_the_result_made_by_it(tmp_path):

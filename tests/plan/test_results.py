@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from adkd.base.errors import InputError
+from adkd.base.records import Spec
 from adkd.bench.made_up import write_run
 from adkd.plan import plan
 from adkd.plan.checks import validate
@@ -56,9 +57,9 @@ def test_a_spec_of_another_stage_or_place_is_refused(results):
     assert (caught.value.value, caught.value.allowed) == ("data", '"student"')
     results.plan_file("data/rte").write_bytes(results.plan_file("data/stsb").read_bytes())
     with pytest.raises(InputError, match="is the spec of data/stsb"):
-        results.spec("data/rte")
+        results.spec("data/rte", Spec)
     with pytest.raises(InputError) as caught:
-        results.spec("data/nothing")
+        results.spec("data/nothing", Spec)
     assert caught.value.remedy == "make it with: adkd plan"
     with pytest.raises(InputError, match="is not the spec of a result"):
         Results.of(results.root / "elsewhere.json")

@@ -1,6 +1,6 @@
 """``report.html``: all results on one page that needs no network, no server and, for its tables, no JavaScript."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,7 @@ from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
-from adkd.plan.grid import Grid, Run
-from adkd.plan.reports import RunReport
+from adkd.plan.grid import Grid
 
 FIGURES = ("scores", "differences", "fidelity", "cost", "tuning")
 
@@ -53,7 +52,7 @@ def write(grid: Grid) -> None:
     explained = attributions(grid)
     page = {
         "grid": grid,
-        "facts": _facts(grid, metrics),
+        "facts": _facts(grid),
         "guide": _guide(grid, significance),
         "scores": main_tables(grid, main, average, significance),
         "differences": difference_table(grid, significance) if grid.compared else None,
@@ -114,22 +113,21 @@ def _metric(name: str) -> str:
     return metric_title(metric)
 
 
-def _facts(grid: Grid, metrics: Mapping[Run, RunReport]) -> list[tuple[str, str]]:
+def _facts(grid: Grid) -> list[tuple[str, str]]:
     """The config in words."""
-    teacher, student = (metrics[runs[0]].spec for runs in (grid.teachers, grid.students))
-    layers = student.student.from_teacher_layers
+    layers = grid.student.from_teacher_layers
     shared = "one per task, for all seeds" if grid.teacher_is_shared else "one per task and seed"
     return [
         ("Data", SOURCES[grid.source].title),
         ("Tasks", ", ".join(f"{task(name).title} ({_metric(name)})" for name in grid.tasks)),
         ("Methods", ", ".join(grid.methods)),
         ("Reference", f"{grid.reference}: what the other methods are tested against"),
-        ("Teacher", f"{teacher.model}, fine-tuned, {shared}"),
+        ("Teacher", f"{grid.teacher_model}, fine-tuned, {shared}"),
         (
             "Student",
             f"layers {', '.join(map(str, layers))} (counted from 0) of the teacher before fine-tuning"
             if layers
-            else str(student.student.model),
+            else str(grid.student.model),
         ),
         ("Seeds", f"{spans(grid.seeds)} (n = {len(grid.seeds)})"),
         ("Selection", selection_note(grid, grid.roles[0])),
