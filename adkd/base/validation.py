@@ -11,8 +11,9 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from adkd.base.errors import InputError, unknown
 
-STRICT = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-"""Configuration of every model: 1.0 is not an integer, true is not a number, unknown keys and infinity are errors."""
+STRICT = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+"""Configuration of every model: 1.0 is not an integer, true is not a number, unknown keys and infinity are errors.
+A model is built when it is first used, for a command uses few of them."""
 
 _WORDS = {
     bool: "true or false",

@@ -4,7 +4,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval, MinLen
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from adkd.base.validation import STRICT, Distinct
 from adkd.methods import settings
@@ -18,7 +18,7 @@ Rows = Annotated[int, Ge(2)]
 class Section(BaseModel):
     """Base of all sections of a config."""
 
-    model_config = STRICT
+    model_config = ConfigDict(**STRICT, use_attribute_docstrings=True)
 
 
 class RowsConfig(Section):
