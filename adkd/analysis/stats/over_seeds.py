@@ -98,8 +98,10 @@ def _signs(n: int, rng: np.random.Generator) -> Array:
     """[patterns, n] of 1 and -1: all 2^n up to ``EXACT_SEEDS``, above 2^EXACT_SEEDS random ones."""
     times = 2 ** min(n, EXACT_SEEDS)
     if n > EXACT_SEEDS:
-        return 1.0 - 2.0 * rng.integers(0, 2, (times, n), dtype=np.int8)
-    return 1.0 - 2.0 * (np.arange(times)[:, None] >> np.arange(n) & 1)
+        bits = rng.integers(0, 2, (times, n), dtype=np.int8)
+    else:
+        bits = (np.arange(times)[:, None] >> np.arange(n) & 1).astype(np.int8)
+    return 1.0 - 2.0 * bits.astype(np.float64)
 
 
 def wilcoxon(differences: Array, rng: np.random.Generator) -> Test:
