@@ -1,4 +1,4 @@
-"""Stored explanations of one model, and how much the reasons of two models for the same answers agree."""
+"""Stored explanations of one model, and the agreement of the attributions of two models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from adkd.plan.reports import ExplainReport
 from adkd.plan.specs import ExplainSpec
 
 FAITHFULNESS = ("comprehensiveness", "comprehensiveness_random", "sufficiency", "sufficiency_random")
-"""What an explanation says of how faithful it is to its own model."""
+"""Measures of how faithful an explanation is to its own model."""
 TOP = 5
-"""One token in so many is at the top."""
+"""The "top" is one fifth of the tokens."""
 
 Measured = tuple[float, int]
-"""A mean over examples, and how many they were; NaN of 0."""
+"""A mean over examples, and the number of examples; (NaN, 0) without any."""
 
 
 @dataclass(frozen=True)
 class Explanations:
-    """What one model made of E examples, and why; of their L tokens just those that texts have."""
+    """The predictions and attributions of one model for E examples of L tokens, without special tokens."""
 
     idx: Array
     """[E]"""
     logits: Array
     """[E, C]"""
-    contributions: list[Array]
-    """E x [C, L]: what every token adds to every output, signed."""
+    signed: list[Array]
+    """E x [C, L]: the sum of a token's attributions."""
     magnitudes: list[Array]
-    """E x [C, L]"""
+    """E x [C, L]: the L2 norm of a token's attributions."""
     faithfulness: dict[str, Array]
-    """Name -> [E]; NaN where it has no meaning."""
+    """Name -> [E]; NaN where it is undefined."""
     completeness_error: float | None
-    """Median over examples and classes of |sum of contributions - change of the output| / |change|."""
+    """Median over examples and classes of |sum of attributions - change of the output| / |change|."""
     data_fingerprint: str
 
     @property
@@ -51,12 +51,12 @@ class Explanations:
 
 
 def command(grid: Grid, run: Run) -> str:
-    """What to type to explain a run."""
+    """The command that explains a run."""
     return f"adkd explain {grid.results.plan_file(str(run.explanation))}"
 
 
 def report_file(grid: Grid, run: Run) -> Path:
-    """The report of a run's explanation, whether it is there or not."""
+    """The file of the report of a run's explanation, whether it exists or not."""
     return grid.results.report_file(str(run.explanation), "explain")
 
 
@@ -70,7 +70,10 @@ def spec_of(grid: Grid, run: Run) -> ExplainSpec:
 
 
 def stored(grid: Grid, run: Run, columns: Sequence[str] | None = None) -> tuple[ExplainReport, pa.Table]:
-    """The report of a run's explanation and its examples, of which ``columns`` alone may be read.
+    """The report of a run's explanation and its examples.
+
+    Args:
+        columns: the columns of the examples to read; None for all.
 
     Raises:
         InputError: the explanation is missing, or another spec made it.
@@ -82,10 +85,10 @@ def stored(grid: Grid, run: Run, columns: Sequence[str] | None = None) -> tuple[
 
 
 def read(grid: Grid, run: Run) -> Explanations:
-    """The explanations of a run, which must be there.
+    """The explanations of a run.
 
     Raises:
-        InputError: they were made with another spec than the plan's.
+        InputError: as for ``stored``.
     """
     about, examples = stored(grid, run)
     table = examples.to_pydict()
@@ -97,7 +100,7 @@ def read(grid: Grid, run: Run) -> Explanations:
     return Explanations(
         idx=np.array(table["idx"]),
         logits=np.array(table["logits"]),
-        contributions=maps("contributions"),
+        signed=maps("contributions"),
         magnitudes=maps("magnitudes"),
         faithfulness={name: np.array(table[name], dtype=float) for name in FAITHFULNESS},
         completeness_error=about.completeness_error["relative"]["median"],
@@ -106,10 +109,10 @@ def read(grid: Grid, run: Run) -> Explanations:
 
 
 def agreement(teacher: Explanations, student: Explanations) -> dict[str, Measured]:
-    """How far a student gives the teacher's answers for the teacher's reasons; measure -> mean over examples.
+    """How closely a student reproduces the teacher's attributions and predictions; measure -> mean over examples.
 
-    Both are asked for their reasons for the teacher's answer. An example counts where it has two tokens or more and
-    both maps differ between tokens. The answers themselves are compared on all examples: the share of equal classes, or
+    Attributions of both models are those to the teacher's prediction. An example counts if it has at least two tokens
+    and neither map is constant. Predictions are compared on all examples: by the share of equal classes, or by
     Pearson's correlation of the values.
 
     Args:
@@ -119,7 +122,7 @@ def agreement(teacher: Explanations, student: Explanations) -> dict[str, Measure
     answers = teacher.logits.argmax(-1)
     rank, magnitude, overlap, chance = [], [], [], []
     for number, answer in enumerate(answers):
-        a, b = (each.contributions[number][answer] for each in (teacher, student))
+        a, b = (each.signed[number][answer] for each in (teacher, student))
         rank.append(rank_correlation(a, b))
         if _differ(a) and _differ(b):
             of_size = np.abs if regression else np.asarray
@@ -136,18 +139,18 @@ def agreement(teacher: Explanations, student: Explanations) -> dict[str, Measure
 
 
 def rank_correlation(a: Array, b: Array) -> float:
-    """Spearman's correlation of two maps ``[L]``; NaN below two tokens or where one map is the same everywhere."""
+    """Spearman's correlation of two maps ``[L]``; NaN below two tokens or if a map is constant."""
     return float(spearmanr(a, b).statistic) if _differ(a) and _differ(b) else nan
 
 
 def top_overlap(a: Array, b: Array) -> float:
-    """Share of the ``top_size`` largest of ``a [L]`` that are among as many largest of ``b [L]``."""
+    """The share of the ``top_size`` largest values of ``a [L]`` that are also among those of ``b [L]``."""
     first, second = (set(np.argsort(-values, kind="stable")[: top_size(len(a))]) for values in (a, b))
     return len(first & second) / len(first)
 
 
 def top_size(length: int) -> int:
-    """A fifth of the tokens, rounded up; if both fifths are random, they share ``top_size / L`` of it on average."""
+    """A fifth of the tokens, rounded up. Two random choices of this size overlap by ``top_size / L`` on average."""
     return -(-length // TOP)
 
 
@@ -161,6 +164,6 @@ def _same_values(teacher: Explanations, student: Explanations) -> Measured:
 
 
 def _mean(values: Array | list[float]) -> Measured:
-    found = np.asarray(values, dtype=float)
-    found = found[~np.isnan(found)]
-    return (float(found.mean()), len(found)) if len(found) else (nan, 0)
+    defined = np.asarray(values, dtype=float)
+    defined = defined[~np.isnan(defined)]
+    return (float(defined.mean()), len(defined)) if len(defined) else (nan, 0)

@@ -1,4 +1,4 @@
-"""Fidelity: how far students took over their teachers' reasons, and how faithful all these reasons are."""
+"""Fidelity: how closely students reproduce their teachers' attributions, and how faithful attributions are."""
 
 from functools import cache
 
@@ -19,21 +19,17 @@ COLUMNS = ["method", "task", "seed", "split", "measure", "value", "rows"]
 def collect(grid: Grid) -> None:
     """Write ``fidelity.csv`` with ``COLUMNS``: one row per run and measure, ``rows`` examples behind each.
 
-    A teacher has the measures of faithfulness alone. An undefined value is a blank with 0 rows. Either every planned
-    explanation is there or nothing is written.
+    A teacher has only the measures of faithfulness. An undefined value is a blank with 0 rows. Nothing is written
+    unless all planned explanations exist.
 
     Raises:
         InputError: an explanation is missing, was made by another spec, or is of other examples than the teacher's; or
             none is planned.
     """
     runs = _explained(grid)
-    absent = [run for run in runs if not explanations.report_file(grid, run).is_file()]
-    if absent:
-        raise InputError(
-            f"{explanations.report_file(grid, absent[0])} is missing ({len(absent)} of {len(runs)} runs are not "
-            "explained)",
-            remedy=f"make it with: {explanations.command(grid, absent[0])}",
-        )
+    if absent := [run for run in runs if not explanations.report_file(grid, run).is_file()]:
+        file, command = explanations.report_file(grid, absent[0]), explanations.command(grid, absent[0])
+        raise missing(f"{file} ({len(absent)} of {len(runs)} runs are not explained)", command)
     teachers = {(run.task, run.seed): run for run in runs if run.method == TEACHER}
 
     @cache
@@ -44,11 +40,11 @@ def collect(grid: Grid) -> None:
     for run in runs:
         split = explanations.spec_of(grid, run).split
         if run.method == TEACHER:
-            found = of_teacher(run).own
+            measures = of_teacher(run).own
         else:
             teacher = _teacher(teachers, run)
-            found = _fidelity(grid, run, of_teacher(teacher), teacher)
-        rows += [(run.method, run.task, run.seed, split, name, *value) for name, value in found.items()]
+            measures = _fidelity(grid, run, of_teacher(teacher), teacher)
+        rows += [(run.method, run.task, run.seed, split, name, *value) for name, value in measures.items()]
     with new_file(grid.out / FILE) as temporary:
         pd.DataFrame(rows, columns=COLUMNS).to_csv(temporary, index=False, lineterminator="\n")
 
@@ -63,9 +59,9 @@ def read(grid: Grid) -> pd.DataFrame:
     if not path.is_file():
         raise missing(path, command)
     table = pd.read_csv(path, dtype={"seed": str})
-    there = set(zip(table["method"], table["task"], table["seed"], strict=True))
+    collected = set(zip(table["method"], table["task"], table["seed"], strict=True))
     runs = _explained(grid)
-    lacking = [run for run in runs if (run.method, run.task, run.seed) not in there]
+    lacking = [run for run in runs if (run.method, run.task, run.seed) not in collected]
     if lacking:
         raise InputError(
             f"{path} lacks {len(lacking)} of {len(runs)} runs of the plan, first {lacking[0].result}",
@@ -83,23 +79,23 @@ def _explained(grid: Grid) -> list[Run]:
     """The runs whose explanations are planned, teachers first."""
     runs = [run for run in grid.runs if run.explanation]
     if not runs:
-        raise InputError(f"{grid.file} has no explanations: without a teacher there are no reasons to take over")
+        raise InputError(f"{grid.file} plans no explanations, because none of its runs has a teacher to compare with")
     return runs
 
 
 def _teacher(teachers: dict[tuple[str, str], Run], run: Run) -> Run:
-    """The teacher whose reasons a student is held against, whether or not its method learned from it."""
+    """The teacher that a student is compared with, whether or not its method learned from it."""
     for seed in (run.seed, "shared"):
         if (run.task, seed) in teachers:
             return teachers[run.task, seed]
-    raise InputError(f"the plan has no teacher of {run.task} for seed {run.seed}; make it anew with: adkd plan")
+    raise InputError(f"the plan has no teacher of {run.task} for seed {run.seed}", remedy="rebuild it with: adkd plan")
 
 
 def _fidelity(grid: Grid, run: Run, teacher: Explanations, of: Run) -> dict[str, explanations.Measured]:
     student = explanations.read(grid, run)
     if not np.array_equal(teacher.idx, student.idx) or teacher.data_fingerprint != student.data_fingerprint:
         raise InputError(
-            f"{run.explanation} is of other examples than {of.explanation}; make both anew with: "
-            f"{explanations.command(grid, of)} and {explanations.command(grid, run)}"
+            f"{run.explanation} and {of.explanation} have different examples",
+            remedy=f"rebuild both with: {explanations.command(grid, of)} and {explanations.command(grid, run)}",
         )
     return explanations.agreement(teacher, student) | student.own
