@@ -1,4 +1,4 @@
-"""Examples with the teacher's and the students' token contributions side by side, chosen by a rule."""
+"""Examples with the teacher's and the students' token attributions side by side, chosen by a rule."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ SHOWN = 9
 """Examples per task: the best, the worst and those at seven equal steps between, the median among them."""
 RULE = (
     "Not picked by hand: all explained examples of a task are ordered by the rank correlation (Spearman, over tokens "
-    "without the special ones) of the teacher's contributions with those of {method}, seed {seed}; shown are the best, "
+    "without the special ones) of the teacher's attributions with those of {method}, seed {seed}; shown are the best, "
     "the worst and those at equal steps between. The order is that of {method}: the correlations of another student "
     "need not fall from the top down."
 )
@@ -87,7 +87,7 @@ def correlation(teacher: Explained, student: Explained) -> float:
 
 
 def shown_map(one: Explained, teacher: Explained) -> Sequence[float]:
-    """[L] contributions to the logit of the class that the teacher predicts; of the output, for regression."""
+    """[L] attributions of the logit of the class that the teacher predicts; of the output, for regression."""
     return one["contributions"][int(np.argmax(teacher["logits"]))]
 
 

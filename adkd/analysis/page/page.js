@@ -222,7 +222,7 @@ function exampleBox(example, method) {
   };
   const rho = student.rho === null ? "undefined" : minus(student.rho.toFixed(2));
   return element("div", { class: "example" },
-    element("h3", {}, `Rank correlation ${rho} `, element("span", {}, `\u00b7 ${example.rank} \u00b7 gold: ${example.label} \u00b7 example ${example.idx} \u00b7 contributions to ${example.explained}`)),
+    element("h3", {}, `Rank correlation ${rho} `, element("span", {}, `\u00b7 ${example.rank} \u00b7 gold: ${example.label} \u00b7 example ${example.idx} \u00b7 attribution of ${example.explained}`)),
     element("div", { class: "maps" }, side("teacher", example.teacher), side(method, student)), readout);
 }
 

@@ -28,7 +28,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Settings:
-    """What students of one method were told, on all tasks where it is the same."""
+    """The settings of a method, on all tasks where they are the same."""
 
     method: str
     tasks: str
@@ -99,13 +99,13 @@ def _settings(grid: Grid, metrics: Metrics) -> list[Settings]:
     for run in grid.runs:
         spec = metrics[run].spec
         own = spec.settings if isinstance(spec, StudentSpec) else {}
-        told = own | asdict(spec.training)
-        found.setdefault((run.method, _said(told)), {})[run.task] = None
+        settings = own | asdict(spec.training)
+        found.setdefault((run.method, _in_words(settings)), {})[run.task] = None
     return [
         Settings(method, "all" if len(tasks) == len(grid.tasks) else ", ".join(tasks), values)
         for (method, values), tasks in found.items()
     ]
 
 
-def _said(told: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}: {json.dumps(value)}" for key, value in told.items())
+def _in_words(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}: {json.dumps(value)}" for key, value in settings.items())
