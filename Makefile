@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 CORES ?= all
 # Config files, later ones override earlier ones; the embedded grid if there are none.
 CONFIG ?=
+# Root of the results.
+RESULTS := $(or $(ADKD_RESULTS),results)
 # The option --configfile comes first, because it takes all words up to the next option as config files.
 SNAKEMAKE = $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES)
 
@@ -32,36 +34,36 @@ run: setup ## Run a grid from data to tables; a second run does nothing. CONFIG=
 	@$(BIN)/adkd summary
 
 published: setup ## The paper's results next to ours: results/tables/published.md.
-	$(SNAKEMAKE) results/tables/published.md
-	@cat results/tables/published.txt
+	$(SNAKEMAKE) $(RESULTS)/tables/published.md
+	@cat $(RESULTS)/tables/published.txt
 
 fidelity: setup ## How closely students reproduce their teacher's attributions: results/tables/fidelity.md and its figure.
-	$(SNAKEMAKE) results/tables/fidelity.md
-	@cat results/tables/fidelity.txt
+	$(SNAKEMAKE) $(RESULTS)/tables/fidelity.md
+	@cat $(RESULTS)/tables/fidelity.txt
 
 cost: setup ## Costs of training and inference of every method: results/tables/cost.md and its figure.
-	$(SNAKEMAKE) results/tables/cost.md
-	@cat results/tables/cost.txt
+	$(SNAKEMAKE) $(RESULTS)/tables/cost.md
+	@cat $(RESULTS)/tables/cost.txt
 
 ablations: setup ## All ablations of the config: results/ablations/.
 	$(SNAKEMAKE) ablations
-	@ls results/ablations/*/tables/main.md results/ablations/*/figures/curve.png
+	@ls $(RESULTS)/ablations/*/tables/main.md $(RESULTS)/ablations/*/figures/curve.png
 
 ablation-%: setup ## One ablation, such as ablation-top_k: results/ablations/top_k/.
-	$(SNAKEMAKE) results/ablations/$*/figures/curve.png
-	@cat results/ablations/$*/tables/main.txt
+	$(SNAKEMAKE) $(RESULTS)/ablations/$*/figures/curve.png
+	@cat $(RESULTS)/ablations/$*/tables/main.txt
 
 sweep: setup ## Search settings for every method on every task with the same budget: results/sweeps/.
 	$(SNAKEMAKE) sweep
-	@ls results/sweeps/*/*/best.yaml
+	@ls $(RESULTS)/sweeps/*/*/best.yaml
 
 tuning: sweep ## The grid with tuned settings and without: results/tables/tuning.md.
 	$(SNAKEMAKE) tuning --config settings_from=sweeps
-	@cat results/tables/tuning.txt
+	@cat $(RESULTS)/tables/tuning.txt
 
 report: setup ## All results on one page, results/report.html, and Snakemake's own report, results/workflow.html.
-	$(SNAKEMAKE) all results/report.html
-	$(SNAKEMAKE) --report results/workflow.html all results/report.html
+	$(SNAKEMAKE) all $(RESULTS)/report.html
+	$(SNAKEMAKE) --report $(RESULTS)/workflow.html all $(RESULTS)/report.html
 
 test: $(VENV)/.installed-dev ## Run all tests, including the tiny grid from end to end. Needs no hub.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
