@@ -1,4 +1,4 @@
-"""The fidelity table: every method's agreement with its teacher's reasons, mean ± sd over seeds, and its tests."""
+"""The fidelity table: every method's agreement with its teacher's attributions, mean ± sd over seeds, and its tests."""
 
 import pandas as pd
 
@@ -42,7 +42,7 @@ def write(grid: Grid) -> None:
     table, tests = means(grid, by_seed), comparisons(grid, by_seed)
     tables = fidelity_tables(grid, table, tests, specs(grid))
     files = {"fidelity.csv": csv(table), "fidelity_tests.csv": csv(tests)}
-    write_texts(grid.out / "tables", files | texts("fidelity", "Fidelity to the teacher's reasons", tables))
+    write_texts(grid.out / "tables", files | texts("fidelity", "Fidelity to the teacher's attributions", tables))
 
 
 def fidelity_tables(grid: Grid, table: pd.DataFrame, tests: pd.DataFrame, specs: list[ExplainSpec]) -> list[Table]:
@@ -93,12 +93,12 @@ def notes(grid: Grid, task: Task, table: pd.DataFrame, tests: pd.DataFrame, spec
     chance = table[table["measure"] == "top_k_overlap_chance"]["mean"].mean()
     shares = ", ".join(f"{100 * share:g}" for share in specs[0].bins)
     lines = [
-        "Reasons: what each token contributes to the teacher's answer, by integrated gradients from the zero vector; "
-        "special tokens do not count. rank ρ: Spearman correlation between teacher and student over the tokens of an "
-        "example, mean over examples. size ρ: the same of the contributions' L2 norms, which AD-KD trains.",
+        "Attributions: how much each token adds to the teacher's answer, by integrated gradients from the zero vector; "
+        "special tokens are left out. rank ρ: Spearman correlation between teacher and student over the tokens of an "
+        "example, mean over examples. size ρ: the same for the L2 norms of the attributions, which AD-KD trains.",
         f"top {100 // TOP} %: share of the teacher's top tokens"
         + (", by size, " if task.regression else " ")
-        + f"that are at the student's top{_by_chance(chance)}. answers: "
+        + f"that are among the student's top tokens{_by_chance(chance)}. answers: "
         + ("Pearson correlation of teacher's and student's values." if task.regression else "share of equal classes."),
         _faithfulness_note(task, shares),
         *_example_notes(table, specs),
@@ -110,16 +110,16 @@ def notes(grid: Grid, task: Task, table: pd.DataFrame, tests: pd.DataFrame, spec
 
 
 def _by_chance(chance: float) -> str:
-    return f" ({chance:.2f} if it chose at random)" if chance == chance else ""
+    return f" ({chance:.2f} if chosen at random)" if chance == chance else ""
 
 
 def _faithfulness_note(task: Task, shares: str) -> str:
     lost = "how far the model's value moves" if task.regression else "probability that the model's own class loses"
     departure = " Departure for regression: values for probabilities, tokens ranked by size." if task.regression else ""
     return (
-        f"compr., suff.: ERASER (DeYoung et al. 2020), of the model's reasons for its own answer: {lost} when the "
-        f"first {shares} % of the tokens are deleted (comprehensiveness, larger is more faithful) or alone kept "
-        "(sufficiency, smaller is more faithful), mean over these shares; beside it the same of a random order."
+        f"compr., suff.: ERASER (DeYoung et al. 2020), of the model's attributions for its own answer: {lost} when the "
+        f"first {shares} % of the tokens are deleted (comprehensiveness: larger is more faithful) or are the only ones "
+        "kept (sufficiency: smaller is more faithful), mean over these shares; beside it the same for a random order."
         + departure
     )
 
