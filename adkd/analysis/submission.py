@@ -36,8 +36,8 @@ def write(grid: Grid, method: str, out: Path, seeds: str = "best") -> str:
     """Write a submission of one method's stored test predictions, and beside it a note on where each file is from.
 
     Args:
-        grid: the plan, ``results/plan/grid.json``.
-        method: a method of the plan, or ``teacher``.
+        grid: of ``results/plan/grid.json``.
+        method: a method of the grid, or ``teacher``.
         out: the zip; it holds the TSV files of ``FILES`` alone. The same predictions give the same bytes.
         seeds: one of ``SEEDS``.
 
@@ -45,19 +45,18 @@ def write(grid: Grid, method: str, out: Path, seeds: str = "best") -> str:
         The note, for a terminal.
 
     Raises:
-        InputError: the plan lacks the method or a task, a run or its test predictions are missing, or their rows are
+        InputError: the grid lacks the method or a task, a run or its test predictions are missing, or their rows are
             not those of GLUE's test set. Nothing is written then.
     """
     if seeds not in SEEDS:
         raise unknown("choice of seeds", seeds, SEEDS)
     if out.suffix != ".zip":
         raise InputError(f"{out} is not the name of a zip file; the server takes NAME.zip")
-    plan = grid
-    runs = _runs(plan, method)
-    _check_stored(plan, runs)
-    choices = {name: _choice(plan, name, ours, seeds) for name, ours in runs.items()}
-    contents = {file: _content(plan, file, choices.get(file.task)) for file in FILES}
-    table = _table(plan, method, seeds, choices)
+    runs = _runs(grid, method)
+    _check_stored(grid, runs)
+    choices = {name: _choice(grid, name, ours, seeds) for name, ours in runs.items()}
+    contents = {file: _content(grid, file, choices.get(file.task or "")) for file in FILES}
+    table = _table(grid, method, seeds, choices)
     note = out.with_suffix(".md")
     with new_file(out) as new_zip, new_file(note) as new_note:
         write_zip(new_zip, contents)
@@ -65,44 +64,44 @@ def write(grid: Grid, method: str, out: Path, seeds: str = "best") -> str:
     return f"{plain(table)}\nTo be handed in: {out}\nWhere each file is from: {note}"
 
 
-def _runs(plan: Grid, method: str) -> dict[str, tuple[Run, ...]]:
-    """Task -> the method's runs, for every task of GLUE that the plan has, in the order of the seeds."""
-    if method not in (TEACHER, *plan.methods):
-        raise unknown(f"method of {plan.file}", method, (*plan.methods, TEACHER))
+def _runs(grid: Grid, method: str) -> dict[str, tuple[Run, ...]]:
+    """Task -> the method's runs, for every task of GLUE that the grid has, in the order of the seeds."""
+    if method not in (TEACHER, *grid.methods):
+        raise unknown(f"method of {grid.file}", method, (*grid.methods, TEACHER))
     names = dict.fromkeys(file.task for file in FILES if file.task)
-    found = {name: tuple(run for run in plan.runs if (run.method, run.task) == (method, name)) for name in names}
+    found = {name: tuple(run for run in grid.runs if (run.method, run.task) == (method, name)) for name in names}
     needed = dict.fromkeys(file.task for file in FILES if file.task and file.constant is None)
     if missing := [name for name, runs in found.items() if name in needed and not runs]:
-        reasons = {name: plan.skipped.get(method, {}).get(name) for name in missing}
+        reasons = {name: grid.skipped.get(method, {}).get(name) for name in missing}
         listed = ", ".join(f"{name} (skipped: {why})" if why else name for name, why in reasons.items())
         raise InputError(
-            f"{plan.file} has no run of {method} on {listed}; a submission needs all of {', '.join(needed)} among the "
+            f"{grid.file} has no run of {method} on {listed}; a submission needs all of {', '.join(needed)} among the "
             "config's `tasks`, as in workflow/config/paper.yaml"
         )
-    if not SOURCES[plan.source].official:
+    if not SOURCES[grid.source].official:
         official = [source.name for source in SOURCES.values() if source.official]
-        where = f"{plan.file}: data.source"
-        raise InputError(where, value=plan.source, allowed=f"{' or '.join(official)}: only these have GLUE's test rows")
+        where = f"{grid.file}: data.source"
+        raise InputError(where, value=grid.source, allowed=f"{' or '.join(official)}: only these have GLUE's test rows")
     return {name: runs for name, runs in found.items() if runs}
 
 
-def _check_stored(plan: Grid, runs: dict[str, tuple[Run, ...]]) -> None:
-    """Raises InputError unless every run is finished, was told what the plan says, and stored its test predictions."""
+def _check_stored(grid: Grid, runs: dict[str, tuple[Run, ...]]) -> None:
+    """Raises InputError unless every run is finished as planned and stored its test predictions."""
     for run in (run for ours in runs.values() for run in ours):
-        plan.report(run)
-    stored = [(run, plan.predictions(run, file.split)) for file in FILES for run in runs.get(file.task, ())]
+        grid.report(run)
+    stored = [(run, grid.predictions(run, file.split)) for file in FILES for run in runs.get(file.task or "", ())]
     if absent := [(run, path) for run, path in stored if not path.is_file()]:
         run, path = absent[0]
         raise InputError(
             f"{path} is missing ({len(absent)} of {len(stored)} files of test predictions are)",
-            remedy=f"set `predict: [test]` in the config, run adkd plan, and make it with: {plan.command(run)}",
+            remedy=f"set `predict: [test]` in the config, run adkd plan, and make it with: {grid.command(run)}",
         )
 
 
-def _choice(plan: Grid, name: str, runs: tuple[Run, ...], seeds: str) -> Choice:
+def _choice(grid: Grid, name: str, runs: tuple[Run, ...], seeds: str) -> Choice:
     """Which runs answer for a task. A tie goes to the first seed."""
-    columns = [column for column in plan.columns(plan.roles[0]) if column.task.name == name]
-    dev = [(column, read_predictions(plan, runs, column, _recorded(plan, runs, column))) for column in columns]
+    columns = [column for column in grid.columns(grid.roles[0]) if column.task.name == name]
+    dev = [(column, read_predictions(grid, runs, column, _recorded(grid, runs, column))) for column in columns]
     if seeds == "average":
         source = f"mean of {len(runs)} seeds" if len(runs) > 1 else f"seed {runs[0].seed}"
         return Choice(runs, source, float(np.mean([_score(c, p, p.averaged) for c, p in dev])))
@@ -112,9 +111,9 @@ def _choice(plan: Grid, name: str, runs: tuple[Run, ...], seeds: str) -> Choice:
     return Choice((runs[best],), source, float(each[best]))
 
 
-def _recorded(plan: Grid, runs: Sequence[Run], column: Column) -> pd.Series:
+def _recorded(grid: Grid, runs: Sequence[Run], column: Column) -> pd.Series:
     """[seeds] what the runs have recorded as their score."""
-    scores = {run.seed: plan.report(run).scores for run in runs}
+    scores = {run.seed: grid.report(run).scores for run in runs}
     return pd.Series(
         {seed: found.get(column.split, {}).get(column.metric) for seed, found in scores.items()}, dtype=float
     )
@@ -124,22 +123,22 @@ def _score(column: Column, stored: Predictions, predicted: np.ndarray) -> float:
     return official(column.task, predicted, stored.labels)[column.metric]
 
 
-def _content(plan: Grid, file: File, choice: Choice | None) -> str:
+def _content(grid: Grid, file: File, choice: Choice | None) -> str:
     """The text of one TSV file, its rows in the order of ``idx``.
 
     Raises:
         InputError: the rows are not those of the official test set.
     """
-    answers = [file.constant] * file.rows if choice is None else _answers(plan, file, choice)
+    answers = [file.constant] * file.rows if choice is None else _answers(grid, file, choice)
     return "index\tprediction\n" + "".join(f"{index}\t{answer}\n" for index, answer in enumerate(answers))
 
 
-def _answers(plan: Grid, file: File, choice: Choice) -> list[str]:
-    column = next(c for c in plan.columns("test") if (c.task.name, c.split) == (file.task, file.split))
+def _answers(grid: Grid, file: File, choice: Choice) -> list[str]:
+    column = next(c for c in grid.columns("test") if (c.task.name, c.split) == (file.task, file.split))
     stored = read_predictions(
-        plan, choice.runs, column, pd.Series(dtype=float)
+        grid, choice.runs, column, pd.Series(dtype=float)
     )  # the labels are hidden: no score to check
-    path = plan.predictions(choice.runs[0], file.split)
+    path = grid.predictions(choice.runs[0], file.split)
     if len(stored.idx) != file.rows:
         raise InputError(
             f"{path} has {len(stored.idx)} rows, expected the official {file.rows}; a subset cannot be submitted"
@@ -155,21 +154,21 @@ def _answers(plan: Grid, file: File, choice: Choice) -> list[str]:
     return [column.task.labels[number] for number in predicted] if file.words else [str(number) for number in predicted]
 
 
-def _table(plan: Grid, method: str, seeds: str, choices: dict[str, Choice]) -> Table:
+def _table(grid: Grid, method: str, seeds: str, choices: dict[str, Choice]) -> Table:
     """Where each file is from, and what a reader of the server's scores has to know."""
     rows, notes = [], []
     for file in FILES:
-        choice = choices.get(file.task)
-        if choice is None:
+        choice = choices.get(file.task or "")
+        if choice is None or file.task is None:
             source, metric, score = f"constant: {file.constant}", "", ""
-            notes.append(f'{file.name}.tsv is no model\'s: every row says "{file.constant}" ({file.why_constant}).')
+            notes.append(f'{file.name}.tsv is constant: every row says "{file.constant}" ({file.why_constant}).')
         else:
             source, metric, score = choice.source, task(file.task).metrics[0], f"{100 * choice.score:.1f}"
         rows.append(Row(f"{file.name}.tsv", [Cell(words=text) for text in (str(file.rows), source, metric, score)]))
-    notes.append(f"Dev scores are in points (×100), for a task with two dev sets their mean ({plan.roles[0]}).")
+    notes.append(f"Dev scores are in points (×100), for a task with two dev sets their mean ({grid.roles[0]}).")
     if seeds == "best" and any("best of" in choice.source for choice in choices.values()):
         notes.append(
             "The best of several seeds was chosen by the dev score shown, which is an optimistic one for that reason."
         )
     header = headings("file", "rows", "predictions", "dev metric", "dev score")
-    return Table(f"GLUE submission of {method}", header, rows, notes=(*notes, *plan.notes))
+    return Table(f"GLUE submission of {method}", header, rows, notes=(*notes, *grid.notes))

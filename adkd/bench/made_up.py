@@ -54,13 +54,14 @@ def report(spec: TeacherSpec | StudentSpec, scores: Scores, **fields: Any) -> Ru
 
 def write_run(results: Results, spec: TeacherSpec | StudentSpec, outputs: Outputs, **fields: Any) -> RunReport:
     """Write the report and the predictions of a run that never happened; scores are those of its predictions."""
-    task, scores = task_named(spec.task), {}
+    task = task_named(spec.task)
+    scores: Scores = {}
     with new_directory(results.directory(spec.result)) as folder:
         (folder / "predictions").mkdir()
         for split, (labels, logits) in outputs.items():
             write_logits(folder / "predictions" / f"{split}.parquet", np.arange(len(labels)), labels, logits)
             if split not in task.hidden:
-                scores[split] = metrics.scores(task, logits, labels)
+                scores[split] = {**metrics.scores(task, logits, labels)}
         made = report(spec, scores, **fields)
         made.write(folder / str(STAGES[spec.stage].report))
     return made
@@ -92,7 +93,7 @@ def _examples(task: Task, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarra
     """[n] labels of a split, [n, C] logits of a perfect run, and [n, C] how hard the examples are for every run."""
     rng = np.random.default_rng(entropy(task.name, split))
     shape = task.rows[split], task.outputs
-    labels = rng.integers(0, 51 if task.regression else task.outputs, shape[0])
+    labels: np.ndarray = rng.integers(0, 51 if task.regression else task.outputs, shape[0])
     if task.regression:
         labels = labels / np.float32(10)
     perfect = labels[:, None] / 2 if task.regression else np.eye(task.outputs)[labels]

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from adkd.base.files import write_json
 from adkd.base.seeds import derived
@@ -54,7 +54,7 @@ def main(spec_file: Path, out: Path) -> None:
     write_json(out, {"spec": spec.as_json(), "scores": scores})
 
 
-def plain(student: nn.Module) -> nn.Module:
+def plain(student: PreTrainedModel) -> nn.Module:
     """The same weights in an unmodified model of ``transformers``."""
     model = type(student)(student.config)
     model.load_state_dict(student.state_dict())

@@ -5,6 +5,8 @@ Weights and tokens are random: neither changes the cost of a step. Students are 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +15,11 @@ from torch.nn.functional import normalize
 from transformers import BertConfig, BertForSequenceClassification
 
 from adkd.bench import lengths, published_way
-from adkd.data.batches import Examples, by_length, shuffled
+from adkd.data.batches import Batch, Examples, by_length, shuffled
 from adkd.data.tasks import task as task_named
 from adkd.fetch.checkpoints import Shape
 from adkd.methods import registry
-from adkd.methods.contract import Setup
+from adkd.methods.contract import Method, Setup
 from adkd.methods.method_config import STORED, MethodConfig, TokenMap
 from adkd.methods.settings import Training
 from adkd.models import kernels
@@ -78,7 +80,12 @@ def calls(case: Case) -> list[tuple[Call, int]]:
             [rows] for rows in _middles(case, examples, batches)
         ]
     step = _step(case, examples)
-    return [(lambda part=part: [step(rows) for rows in part], sum(map(len, part))) for part in parts]
+    return [(partial(_in_turn, step, part), sum(map(len, part))) for part in parts]
+
+
+def _in_turn(step: Callable[[Tensor], object], batches: list[Tensor]) -> None:
+    for rows in batches:
+        step(rows)
 
 
 def _batches(case: Case, examples: Examples) -> list[Tensor]:
@@ -100,16 +107,16 @@ def _middles(case: Case, examples: Examples, batches: list[Tensor]) -> list[Tens
 
 def _step(case: Case, examples: Examples) -> Callable[[Tensor], object]:
     """The timed function of a batch's rows."""
-    task = task_named(case.task)
+    task, device = task_named(case.task), torch.device(case.device)
     if case.published:
         return _published(case, examples, task.outputs)
     if case.variant == "evaluate":
-        student = frozen(classifier(case.student, task.outputs, kernels.FUSED)).to(case.device)
-        return lambda rows: _no_grad(logits_of, student, examples.batch(rows).to(case.device))
+        student = frozen(classifier(case.student, task.outputs, kernels.FUSED)).to(device)
+        return lambda rows: _no_grad(logits_of, student, examples.batch(rows).to(device))
     if case.variant == "signals":
-        teacher = frozen(classifier(case.teacher, task.outputs, kernels.FUSED)).to(case.device)
+        teacher = frozen(classifier(case.teacher, task.outputs, kernels.FUSED)).to(device)
         signals = (("logits", None), ("token_maps", TokenMap()))
-        return lambda rows: [one_batch(teacher, examples.batch(rows).to(case.device), *signal) for signal in signals]
+        return lambda rows: [one_batch(teacher, examples.batch(rows).to(device), *signal) for signal in signals]
     setup = Setup(task.outputs, task.regression, case.teacher, case.student)
     if case.variant == "teacher":
         return _training(case, examples, FineTuning(MethodConfig(), replace(setup, student=case.teacher)), None)
@@ -119,8 +126,8 @@ def _step(case: Case, examples: Examples) -> Callable[[Tensor], object]:
     return _training(case, examples, method, phase or None)
 
 
-def _training(case: Case, examples: Examples, method: nn.Module, phase_name: str | None) -> Callable[[Tensor], object]:
-    setup = method.setup
+def _training(case: Case, examples: Examples, method: Method, phase_name: str | None) -> Callable[[Tensor], object]:
+    setup: Setup = method.setup
     attention = kernels.TWICE_DIFFERENTIABLE if method.second_order else kernels.FUSED
     device = torch.device(case.device)
     student = classifier(setup.student, setup.outputs, attention).to(device)
@@ -146,15 +153,16 @@ def _training(case: Case, examples: Examples, method: nn.Module, phase_name: str
 
 
 def _published(case: Case, examples: Examples, outputs: int) -> Callable[[Tensor], object]:
-    student = classifier(case.student, outputs, "eager").to(case.device)
+    device = torch.device(case.device)
+    student = classifier(case.student, outputs, "eager").to(device)
 
-    def batch(rows: Tensor) -> object:
-        return published_way.padded(examples.batch(rows), lengths.LONGEST).to(case.device)
+    def batch(rows: Tensor) -> Batch:
+        return published_way.padded(examples.batch(rows), lengths.LONGEST).to(device)
 
     if case.variant == "reference_evaluate":
         return lambda rows: published_way.predict(student, [batch(rows)])
-    teacher = classifier(case.teacher, outputs, "eager").eval().to(case.device)
-    settings = {"alpha": 0.9, "temperature": 2.0, "beta": 10.0, "top_k": None}
+    teacher = classifier(case.teacher, outputs, "eager").eval().to(device)
+    settings: dict[str, Any] = {"alpha": 0.9, "temperature": 2.0, "beta": 10.0, "top_k": None}
     descent = published_way.Descent(student.train(), LEARNING_RATE, 10**6)
     return lambda rows: descent.step(published_way.adkd_loss(student, teacher, batch(rows), **settings))
 

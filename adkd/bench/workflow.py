@@ -84,12 +84,19 @@ def _first_job(folder: Path, config: Path, limit: float) -> float | None:
     variables = os.environ | {
         "TMPDIR": str(folder)
     }  # what it leaves behind when it is killed is deleted with the folder
-    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(call, cwd=folder, env=variables, start_new_session=True, **streams) as process:
+    with subprocess.Popen(
+        call,
+        cwd=folder,
+        env=variables,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         given_up = Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
         given_up.start()
         try:
-            for line in process.stderr:
+            for line in process.stderr or ():
                 if _JOB.match(line):
                     return round(time.perf_counter() - began, 3)
                 lines.append(line)

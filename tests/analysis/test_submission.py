@@ -13,10 +13,14 @@ from scipy.stats import spearmanr
 
 from adkd.analysis import submission
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_json
-from adkd.data.metrics import official
+from adkd.bench.made_up import write_run
 from adkd.data.tasks import TASKS
-from adkd.plan.grid import Grid
+from adkd.plan.grid import Grid, Run
+from adkd.plan.reports import RunReport
+from adkd.plan.results import Results
+from adkd.training.run import write_logits
+
+from .conftest import START, regridded, replaced, student_spec
 
 ENTAILMENT = ("entailment", "not_entailment")
 THREE = ("entailment", "neutral", "contradiction")
@@ -44,50 +48,59 @@ BEST = {task: 1 for task in TASKS} | {"cola": 3, "stsb": 2, "mnli": 2}
 Stored = dict[tuple[str, str, int], np.ndarray]
 
 
-def store(path: Path, logits: np.ndarray, labels: np.ndarray, idx: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def store(path: Path, logits: np.ndarray, idx: np.ndarray) -> None:
+    """Store other predictions for the rows of a test set."""
     path.unlink(missing_ok=True)  # it may be a link to the tree that all tests share
-    columns = {f"logit_{number}": logits[:, number] for number in range(logits.shape[1])}
-    pd.DataFrame({"idx": idx, "label": labels.astype(float)} | columns).to_parquet(path, index=False)
+    write_logits(path, idx, np.full(len(idx), -1), logits)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> tuple[Path, Stored]:
     """Results of one method with three seeds on all of GLUE, and its test logits in the order of idx."""
-    results, rng, stored = tmp_path_factory.mktemp("glue") / "results", np.random.default_rng(0), {}
+    results, rng, stored = Results(tmp_path_factory.mktemp("glue") / "results"), np.random.default_rng(0), {}
     tasks = [task for task in TASKS.values() if task.server]
     runs = []
     for task in tasks:
         for number, seed in enumerate((1, 2, 3)):
-            place = f"students/adkd/{task.name}/seed-{seed}"
-            scores = {}
+            outputs = {}
             for split in task.splits("validation"):
                 fixed = np.random.default_rng(5)
                 labels = fixed.random(300) * 5 if task.regression else fixed.integers(0, task.outputs, 300)
                 signal = labels[:, None] if task.regression else np.eye(task.outputs)[labels]
-                logits = (signal * SKILL[task.name, split][number] + rng.normal(size=signal.shape)).astype("float32")
-                store(results / place / f"predictions/{split}.parquet", logits, labels, np.arange(300))
-                scores[split] = official(task, logits[:, 0] if task.regression else logits.argmax(1), labels)
+                logits = signal * SKILL[task.name, split][number] + rng.normal(size=signal.shape)
+                outputs[split] = labels, logits.astype("float32")
+            spec = student_spec("adkd", task.name, seed, evaluate=("validation", "test"))
+            spec.write(results.plan_file(spec.result))
+            write_run(results, spec, outputs)
             for split in task.splits("test"):
                 rows = task.rows[split]
                 logits = (rng.normal(size=(rows, task.outputs)) * 2 + 2).astype("float32")
                 order = np.random.default_rng(6).permutation(rows)  # the same for every seed
-                store(results / place / f"predictions/{split}.parquet", logits[order], np.full(rows, -1), order)
+                store(results.directory(spec.result) / f"predictions/{split}.parquet", logits[order], order)
                 stored[task.name, split, seed] = logits
-            spec = {"task": task.name, "method": "adkd", "seed": seed}
-            write_json(results / f"plan/{place}.json", spec)
-            write_json(results / f"{place}/metrics.json", {"spec": spec, "scores": scores})
-            runs.append(spec | {"result": f"results/{place}"})
-    grid = {"tasks": [task.name for task in tasks], "methods": ["adkd"], "seeds": [1, 2, 3], "reference": "adkd"}
-    grid |= {"score": ["validation"], "selection": "dev", "source": "hub", "notes": ["A note of the plan."]}
-    grid |= {
-        "labels": {"adkd": "adkd"},
-        "absent": {},
-        "teacher_model": "bert_base",
-        "student": {"model": "bert_l6_h768"},
-    }
-    write_json(results / "plan/grid.json", grid | {"runs": runs, "teachers": [], "skipped": []})
-    return results, stored
+            about = {"method": "adkd", "task": task.name, "seed": str(seed), "result": spec.result}
+            runs.append(Run(**about, explanation=None, latency=f"latency/{spec.result}"))
+    grid = Grid(
+        name="grid",
+        tasks=tuple(task.name for task in tasks),
+        methods=("adkd",),
+        labels={"adkd": "adkd"},
+        seeds=("1", "2", "3"),
+        reference="adkd",
+        roles=("validation",),
+        selection="dev",
+        source="hub",
+        tuned=False,
+        teacher_model="bert_base",
+        student=START,
+        notes=("A note of the plan.",),
+        absent={},
+        students=tuple(runs),
+        teachers=(),
+        skipped={},
+    )
+    grid.write(results.plan_file(grid.name))
+    return results.root, stored
 
 
 @pytest.fixture
@@ -97,11 +110,10 @@ def results(whole, tmp_path) -> Path:
     return tmp_path / "results"
 
 
-def plan(results: Path, **changed: object) -> None:
-    """Change the plan, runs of ``without`` left out."""
-    grid, without = read_json(results / "plan/grid.json"), changed.pop("without", ())
-    grid["runs"] = [run for run in grid["runs"] if run["task"] not in without]
-    write_json(results / "plan/grid.json", grid | changed)
+def without(results: Path, *tasks: str, **changed: object) -> None:
+    """Change the grid, and leave out the runs of tasks."""
+    grid = Grid.load(results / "plan/grid.json")
+    regridded(results, students=tuple(run for run in grid.students if run.task not in tasks), **changed)
 
 
 def write(results: Path, seeds: str = "best", method: str = "adkd") -> tuple[str, dict[str, list[list[str]]]]:
@@ -137,8 +149,8 @@ def test_every_file_is_what_the_server_wants(results, whole, seeds):
         else:
             assert answers == expected(whole[1], name, (BEST[task],) if seeds == "best" else (1, 2, 3)), name
     assert min(files["STS-B"][1:], key=lambda line: float(line[1]))[1] == "0.000"
-    assert note.count("is no model's") == 1
-    assert "AX.tsv is no model's" in note
+    assert note.count("is constant") == 1
+    assert "AX.tsv is constant" in note
     assert "A note of the plan." in note
 
 
@@ -148,7 +160,7 @@ def test_the_note_says_where_each_file_is_from(results):
     for name, (task, _, rows, _) in SERVER.items():
         if task:
             assert said[f"{name}.tsv"].startswith(f"{name}.tsv {rows} seed {BEST[task]}, best of 3 ")
-    scores = read_json(results / "students/adkd/mnli/seed-2/metrics.json")["scores"]
+    scores = RunReport.read(results / "students/adkd/mnli/seed-2/metrics.json", "").scores
     both = [scores[f"validation_{part}"]["accuracy"] for part in ("matched", "mismatched")]
     assert said["MNLI-mm.tsv"].endswith(f" accuracy {100 * np.mean(both):.1f}")
     beside = sorted(path.name for path in (results / "submissions").iterdir())
@@ -168,19 +180,20 @@ def test_the_dev_score_of_an_average_is_its_own(results):
 
 
 def test_without_wnli_it_is_the_majority_and_says_so(results):
-    plan(results, without=("wnli",))
+    without(results, "wnli")
     note, files = write(results)
     assert files["WNLI"][1:] == [[str(index), "0"] for index in range(146)]
-    assert "WNLI.tsv is no model's" in note
+    assert "WNLI.tsv is constant" in note
 
 
 def test_a_tie_goes_to_the_first_seed(results):
-    first = results / "students/adkd/rte/seed-1"
+    runs = results / "students/adkd/rte"
+    first = RunReport.read(runs / "seed-1/metrics.json", "")
     for seed in (2, 3):
-        for name in ("metrics.json", "predictions/validation.parquet"):
-            (results / f"students/adkd/rte/seed-{seed}" / name).unlink()
-            shutil.copy(first / name, results / f"students/adkd/rte/seed-{seed}" / name)
-        write_json(results / f"plan/students/adkd/rte/seed-{seed}.json", read_json(first / "metrics.json")["spec"])
+        dev = runs / f"seed-{seed}/predictions/validation.parquet"
+        dev.unlink()
+        shutil.copy(runs / "seed-1/predictions/validation.parquet", dev)
+        replaced(results, f"students/adkd/rte/seed-{seed}", scores=first.scores)
     note, _ = write(results)
     assert next(line for line in note.splitlines() if line.startswith("RTE")).split()[2:4] == ["seed", "1,"]
 
@@ -193,11 +206,11 @@ def test_the_same_predictions_give_the_same_bytes(results):
 
 
 def unplanned(results):
-    plan(results, without=("cola", "rte"), skipped=[{"method": "adkd", "task": "rte", "reason": "needs more"}])
+    without(results, "cola", "rte", skipped={"adkd": {"rte": "needs more"}})
 
 
 def generated(results):
-    plan(results, source="generated")
+    regridded(results, source="generated")
 
 
 def unpredicted(results):
@@ -209,8 +222,8 @@ def unfinished(results):
 
 
 def otherwise_told(results):
-    spec = results / "plan/students/adkd/qnli/seed-2.json"
-    write_json(spec, read_json(spec) | {"settings": 1})
+    other = student_spec("adkd", "qnli", 2, evaluate=("validation", "test"), settings={"alpha": 0.5})
+    other.write(Results(results).plan_file(other.result))
 
 
 def restore(results, change):
@@ -233,7 +246,7 @@ def repeated(results):
 def infinite(results):
     for seed in (1, 2, 3):
         path = results / f"students/adkd/stsb/seed-{seed}/predictions/test.parquet"
-        store(path, np.full((1379, 1), np.nan), np.full(1379, -1), np.arange(1379))
+        store(path, np.full((1379, 1), np.nan), np.arange(1379))
 
 
 def undefined(results):
@@ -255,7 +268,10 @@ def undefined(results):
             r"qnli/seed-2/predictions/test.parquet is missing \(1 of 30 .*predict: \[test\].*adkd student .*qnli",
         ),
         (unfinished, "qnli/seed-2/metrics.json is missing; make it with: adkd student"),
-        (otherwise_told, "made with another spec"),
+        (
+            otherwise_told,
+            r"qnli/seed-2/metrics.json was made by another spec: settings.alpha was 0.9, .* 0.5",
+        ),
         (cut, "277 rows, expected the official 3000"),
         (repeated, "every idx from 0 to 2999 is expected once; 1 of them are not there, first 7"),
         (infinite, "not finite"),

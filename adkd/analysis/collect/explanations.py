@@ -155,7 +155,7 @@ def top_size(length: int) -> int:
 
 
 def _differ(values: Array) -> bool:
-    return len(values) > 1 and np.ptp(values) > 0
+    return len(values) > 1 and bool(np.ptp(values) > 0)
 
 
 def _same_values(teacher: Explanations, student: Explanations) -> Measured:

@@ -42,8 +42,8 @@ def draw(definition: StudyDefinition, trials: list[Trial], weights: pd.DataFrame
 
 def _history(definition: StudyDefinition, trials: list[Trial]) -> Figure:
     figure, (axes,) = panels_for(1, 8)
-    scored = [trial for trial in trials if trial.state == COMPLETE]
-    numbers, scores = [trial.number for trial in scored], [100 * trial.score for trial in scored]
+    scored = _scored(trials)
+    numbers, scores = [trial.number for trial, _ in scored], [100 * score for _, score in scored]
     axes.step(numbers, np.maximum.accumulate(scores), where="post", color=VERMILION, linewidth=1.2)
     axes.scatter(numbers, scores, s=16, color=BLUE, linewidths=0, zorder=3)
     without = [trial.number for trial in trials if trial.state != COMPLETE]
@@ -76,17 +76,17 @@ def _importance(definition: StudyDefinition, weights: pd.DataFrame) -> Figure:
 
 
 def _slices(definition: StudyDefinition, trials: list[Trial]) -> Figure:
-    scored = [trial for trial in trials if trial.state == COMPLETE]
-    winner = max(scored, key=lambda trial: trial.score)
+    scored = _scored(trials)
+    winner, _ = max(scored, key=lambda pair: pair[1])  # the first of equal ones
     figure, panels = panels_for(len(definition.space), 6, share_rows=True)
     for number, (axes, (key, entry)) in enumerate(zip(panels, definition.space.items(), strict=True)):
         if entry["type"] == "choice":
             _choices(axes, key, entry["choices"])
-        for trial in scored:
+        for trial, score in scored:
             value = trial.values[key]
             place = entry["choices"].index(value) if entry["type"] == "choice" else value
             color = VERMILION if trial is winner else BLUE
-            axes.scatter(place, 100 * trial.score, s=16, color=color, linewidths=0, zorder=3 + (trial is winner))
+            axes.scatter(place, 100 * score, s=16, color=color, linewidths=0, zorder=3 + (trial is winner))
         if entry["type"] != "choice":
             _searched(axes, entry)
         axes.set_xlabel(key)
@@ -122,13 +122,18 @@ def _choices(axes: Axes, key: str, choices: list) -> None:
 
 def _expected(definition: StudyDefinition, trials: list[Trial]) -> Figure:
     figure, (axes,) = panels_for(1, 8)
-    best = 100 * expected_best([trial.score for trial in trials if trial.state == COMPLETE])
+    best = 100 * expected_best([score for _, score in _scored(trials)])
     axes.plot(range(1, len(best) + 1), best, color=BLUE, linewidth=1.4, marker="o", markersize=3)
     axes.set_xlabel("scored trials")
     axes.set_ylabel(_score(definition))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     title(figure, f"{_name(definition)}: best to expect after n trials, had they come in another order")
     return figure
+
+
+def _scored(trials: list[Trial]) -> list[tuple[Trial, float]]:
+    """The trials that have a score, each with it."""
+    return [(trial, trial.score) for trial in trials if trial.score is not None]
 
 
 def _name(definition: StudyDefinition) -> str:

@@ -1,7 +1,7 @@
 """What all figures have in common: their style, their panels, their titles, and the files they are saved as."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import StringIO
 from textwrap import fill
 from typing import Any
@@ -68,7 +68,7 @@ def panels_for(count: int, rows: int, *, share_rows: bool = True) -> tuple[Figur
     return figure, panels[:count]
 
 
-def name_rows(axes: Axes, names: list[str], marked: str | None = None) -> None:
+def name_rows(axes: Axes, names: Sequence[str], marked: str | None = None) -> None:
     """Name the rows of a panel from top to bottom, the ``marked`` one in colour."""
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)

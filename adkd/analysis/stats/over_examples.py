@@ -124,7 +124,7 @@ def interval_over_examples(
     if METRICS[metric].of == "classes":  # equal examples together
         kinds, counts = distinct(table)
     else:
-        kinds, counts = table, np.ones(len(labels))
+        kinds, counts = table, np.ones(len(labels), dtype=np.int64)
     score, shares, resampled = scorer(metric, kinds[0], kinds[1:], classes), counts / counts.sum(), []
     for chunk in _chunks(times):
         weights = rng.multinomial(len(labels), shares, chunk).astype(float)

@@ -5,6 +5,7 @@ What n cannot show is never shown: a result that is not defined is NaN with a re
 
 from dataclasses import dataclass
 from math import inf, nan
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ CONFIDENCE = 0.95
 EXACT_SEEDS = 16
 """Up to so many pairs all 2^n sign patterns are tried; above, as many random ones."""
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
+"""Numbers: floats unless the docstring says classes."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The stored predictions of one method on one split, all seeds together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,8 @@ def read_predictions(grid: Grid, runs: Sequence[Run], column: Column, recorded: 
     Raises:
         InputError: a file is missing, the examples differ between runs, or the predictions do not give the score.
     """
-    outputs, idx, labels = [], None, None
+    outputs: list[Array] = []
+    examples: tuple[Array, Array] | None = None
     for run in runs:
         path, remedy = grid.predictions(run, column.split), f"rebuild it with: {grid.command(run)}"
         if not path.is_file():
@@ -46,11 +47,8 @@ def read_predictions(grid: Grid, runs: Sequence[Run], column: Column, recorded: 
         logits = np.stack([table[f"logit_{number}"] for number in range(column.task.outputs)], axis=1).astype(float)
         if not np.isfinite(logits).all():
             raise InputError(f"{path} has predictions that are not finite numbers", remedy=remedy)
-        if idx is None:
-            idx, labels = table["idx"], table["label"]
-            if not column.task.regression:
-                labels = labels.astype(np.int64)
-        elif not (np.array_equal(idx, table["idx"]) and np.array_equal(labels, table["label"])):
+        idx, labels = examples = examples or (table["idx"], _labels(table, column))
+        if not (np.array_equal(idx, table["idx"]) and np.array_equal(labels, table["label"])):
             raise InputError(f"{path} has other examples than {runs[0].result}", remedy=remedy)
         outputs.append(logits)
         _check_score(grid, run, column, labels, _predicted(logits, column), recorded.get(run.seed))
@@ -64,6 +62,11 @@ def stored_columns(path: Path) -> dict[str, Array]:
     """A parquet file's columns; threads and pandas take longer to start than these small files to read."""
     table = pq.ParquetFile(path).read(use_threads=False)
     return {name: column.to_numpy() for name, column in zip(table.column_names, table.columns, strict=True)}
+
+
+def _labels(table: Mapping[str, Array], column: Column) -> Array:
+    """[E] classes, which are stored like values, as whole numbers."""
+    return table["label"] if column.task.regression else table["label"].astype(np.int64)
 
 
 def _predicted(outputs: Array, column: Column) -> Array:

@@ -28,7 +28,7 @@ def scorer(metric: str, labels: Array, predictions: Array, classes: int) -> Scor
     if metric == "accuracy":  # a sum over examples: one column for each prediction, where a confusion matrix has C * C
         right = (predictions == labels).T.astype(float)  # [K, S]
         return lambda weights: (weights @ right).T / weights.sum(1)
-    counted = confusion(labels, predictions, classes)
+    counted = confusion(labels.astype(np.int64), predictions.astype(np.int64), classes)
     return lambda weights: METRICS[metric].formula(counted(weights))
 
 
