@@ -41,7 +41,7 @@ def scored(tree):
         collect(Grid.load(path))
         tables.write(Grid.load(path))
         grid = Grid.load(path)
-        return grid, read_scores(grid, results / "scores.csv"), results
+        return grid, read_scores(grid), results
 
     return make
 

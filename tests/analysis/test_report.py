@@ -83,21 +83,20 @@ def explained(grid: Grid, rng: np.random.Generator, count: int = 30) -> Grid:
 
 def measured(grid: Grid) -> None:
     """The tables of fidelity and costs, and one ablation with its tables; one test of fidelity is made significant."""
-    results, file = grid.results.root, grid.file
-    collect_fidelity(file, results / "fidelity.csv")
-    fidelity.write(file, results / "fidelity.csv", results / "tables")
+    results = grid.results.root
+    collect_fidelity(grid)
+    fidelity.write(grid)
     tests = pd.read_csv(results / "tables/fidelity_tests.csv")
     tests.loc[(tests["method"] == STARRED[0]) & (tests["task"] == STARRED[1]), "p_holm"] = 0.001
     tests.to_csv(results / "tables/fidelity_tests.csv", index=False)
-    with_latencies(results)
-    collect(file, results / "scores.csv")
-    cost.write(file, results / "scores.csv", results / "tables")
-    ablation = Grid(**(dict(Grid.load(file)) | {"name": "ablations/steps", "title": "Number of steps"}))
-    plan, out = results / "plan/ablations/steps.json", results / "ablations/steps"
-    ablation.write(plan)
-    collect(plan, out / "scores.csv")
-    tables.write(plan, out / "scores.csv", out / "tables")
-    draw(out / "figures", "curve")
+    grid = Grid.load(with_latencies(results) / "plan/grid.json")
+    collect(grid)
+    cost.write(grid)
+    ablation = Grid(**(dict(grid) | {"name": "ablations/steps", "title": "Number of steps"})).below(grid.results)
+    ablation.write(ablation.file)
+    collect(ablation)
+    tables.write(ablation)
+    draw(ablation.out / "figures", "curve")
     for name in ("fidelity", "cost"):
         draw(results / "figures", name)
 

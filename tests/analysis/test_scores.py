@@ -98,6 +98,6 @@ def test_a_score_that_the_stored_predictions_do_not_give_is_refused(tree, name):
     scores = {metric: value - 2e-6 for metric, value in grid.report(run).scores["validation"].items()}
     replaced(results, name, scores={"validation": scores})
     with pytest.raises(InputError) as caught:
-        collect(results / "plan/grid.json", results / "scores.csv")
+        collect(grid)
     assert caught.value.value in scores.values()
     assert caught.value.remedy == f"rebuild it with: {grid.command(run)}"

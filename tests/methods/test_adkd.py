@@ -1,7 +1,6 @@
 """AD-KD's loss and its gradient against the plain version, in float64."""
 
 import copy
-from dataclasses import asdict
 
 import pytest
 import torch
@@ -22,10 +21,8 @@ def fast_loss(student, teacher, examples, config, progress=0.0):
     """The suite's own loss, from signals as they are stored."""
     outputs = student.config.num_labels
     method = Method(config, Setup(outputs, outputs == 1, TEACHER, STUDENT))
-    signal = {"kind": "token_maps"} | asdict(config.token_map)
-    theirs = Pass(
-        logits=one_batch(teacher, examples, {"kind": "logits"}), token_maps=one_batch(teacher, examples, signal)
-    )
+    maps = one_batch(teacher, examples, "token_maps", config.token_map)
+    theirs = Pass(logits=one_batch(teacher, examples, "logits"), token_maps=maps)
     terms = method.loss(forward(student, examples, config.needs, method.depth), theirs, examples, progress)
     return sum(weight * value for weight, value in terms.values()), terms
 
@@ -117,5 +114,5 @@ def test_maps_of_a_later_layer_are_those_of_its_input(layer):
     (gradient,) = torch.autograd.grad((found.logits[:, 0] - found.logits[:, 1]).sum(), state)
     norms = (gradient * state).norm(dim=-1) * examples.mask
     expected = (norms / norms.norm(dim=-1, keepdim=True))[:, None]
-    torch.testing.assert_close(one_batch(frozen(model), examples, {"kind": "token_maps"} | asdict(how)), expected)
+    torch.testing.assert_close(one_batch(frozen(model), examples, "token_maps", how), expected)
     assert how.depth(TEACHER.layers) == {0.0: 0, 0.5: 2, 1.0: 3}[layer]

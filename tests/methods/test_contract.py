@@ -1,7 +1,5 @@
 """What every method owes the loop. A new file in ``baselines/`` is tested here by existing."""
 
-from dataclasses import asdict
-
 import pytest
 import torch
 
@@ -39,8 +37,7 @@ def teacher_pass(teacher, examples, config, needs):
     for name in needs - {"token_maps"}:
         found[name] = getattr(live, name)
     if "token_maps" in needs:
-        signal = {"kind": "token_maps"} | asdict(config.token_map)
-        found["token_maps"] = one_batch(teacher, examples, signal)
+        found["token_maps"] = one_batch(teacher, examples, "token_maps", config.token_map)
     return Pass(**{"logits": None, **found})
 
 
