@@ -56,7 +56,7 @@ def run(
     config: Config = None,
     root: Root = None,
 ) -> None:
-    """Make one student without Snakemake: data, teacher, signals and student, as far as they are missing."""
+    """Make one student without Snakemake, and what is missing of its data, teacher and signals."""
     from adkd.by_hand import run_student
 
     results = _results(root)

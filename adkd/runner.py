@@ -57,7 +57,7 @@ def run(spec: Spec, results: Results) -> None:
 
 
 def run_missing(specs: Iterable[Spec], results: Results) -> None:
-    """Carry out stages in this order, as far as their results are missing or stale.
+    """Carry out, in this order, the stages whose results are missing or stale.
 
     Raises:
         InputError, RunError: as ``run``.

@@ -18,7 +18,7 @@ ALPHA = 0.05
 """The level below which an adjusted p-value gets a star."""
 CONFIDENCE = 0.95
 EXACT_SEEDS = 16
-"""Up to so many pairs all 2^n sign patterns are tried; above, as many random ones."""
+"""Up to this number of pairs all 2^n sign patterns are tried, above it 2^EXACT_SEEDS random ones."""
 
 Array = NDArray[Any]
 """Numbers: floats unless the docstring says classes."""

@@ -1,7 +1,7 @@
 """The metrics over many resamples of a split at once: an example drawn k times has weight k.
 
 A metric is computed from counts or, for Spearman, from weighted ranks, and what does not depend on the weights is
-made ready once. That is many times faster than scoring every resample anew; the tests hold it equal to scikit-learn
+made ready once. That is many times faster than scoring each resample; the tests hold it equal to scikit-learn
 and scipy in plain loops.
 """
 

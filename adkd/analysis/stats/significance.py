@@ -97,7 +97,7 @@ def _one_column(grid: Grid, scores: pd.DataFrame, column: Column) -> list[Row]:
 def _over_examples(column: Column, a: Predictions, b: Predictions, rng: np.random.Generator) -> tuple[Test, float]:
     """The test of two methods' seed-averaged predictions, and the difference of their scores."""
     if not np.array_equal(a.idx, b.idx) or not np.array_equal(a.labels, b.labels):
-        raise InputError(f"two methods' predictions of {column.name} are of different examples; make all students anew")
+        raise InputError(f"two methods' predictions of {column.name} are of different examples; rebuild all students")
     classes, everyone = column.task.outputs, np.ones((1, len(a.labels)))
     pair = resampled.scores(column.metric, a.labels, np.stack([a.averaged, b.averaged]), classes, everyone)[:, 0]
     if column.metric == "accuracy":
