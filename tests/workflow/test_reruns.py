@@ -141,7 +141,7 @@ def test_a_teachers_setting_spares_who_learns_from_none(tree):
 
 
 def test_a_comment_reruns_nothing(tree):
-    for file in ("baselines/pkd.py", "adkd/losses.py", "adkd/training/student.py", "workflow/config/tiny.yaml"):
+    for file in ("baselines/pkd.py", "adkd/methods/losses.py", "adkd/training/student.py", "workflow/config/tiny.yaml"):
         path = tree.repository / file
         path.write_text(path.read_text() + "\n# A better comment.\n")
     for file in ("environment.yml", "workflow/rules/student.smk", "Snakefile"):
@@ -158,7 +158,7 @@ def test_a_changed_loss_reruns_its_method(tree):
 
 
 def test_a_changed_figure_reruns_the_figures(tree):
-    path = tree.repository / "adkd/analysis/figures.py"
+    path = tree.repository / "adkd/analysis/figures/scores.py"
     path.write_text(path.read_text() + "\nCHANGED = True\n")
     assert tree.stale() == {"figures/scores.pdf"}
 
@@ -172,7 +172,7 @@ def test_a_seed_adds_its_own_runs(tree):
 
 
 def test_a_method_adds_its_own_runs(tree):
-    text = (tree.repository / "adkd/method.py").read_text()
+    text = (tree.repository / "adkd/methods/adkd.py").read_text()
     (tree.repository / "baselines/sparse_maps.py").write_text(
         text.replace("TokenMap(self.top_k, self.steps", "TokenMap(8, self.steps")
     )
