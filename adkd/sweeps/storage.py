@@ -71,7 +71,8 @@ class Stored:
         if self.storage.is_file:
             Path(self.place).parent.mkdir(parents=True, exist_ok=True)
             _refuse_other_file(Path(self.place))
-            return JournalStorage(JournalFileBackend(self.place))
+            # Absolute: a lock is a link to the journal. If it led nowhere, that of a killed worker would never expire.
+            return JournalStorage(JournalFileBackend(str(Path(self.place).absolute())))
         wait = {"connect_args": {"timeout": GRACE * self.heartbeat}} if self.place.startswith("sqlite") else {}
         return RDBStorage(self.place, engine_kwargs=wait)
 

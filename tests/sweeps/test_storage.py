@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import optuna
@@ -12,9 +13,11 @@ from adkd.analysis.study import read, write
 from adkd.base.errors import InputError
 from adkd.plan import plan
 from adkd.plan.checks import validate
+from adkd.plan.results import Results
 from adkd.sweeps import journal, worker
+from adkd.sweeps import storage as storages
 from adkd.sweeps.storage import HEARTBEAT, RETRIES, RETRY_OF, WITHDRAWN, open_slots, opened, reap, recorded, slots
-from tests.sweeps.conftest import config, score
+from tests.sweeps.conftest import Study, config, score
 from tests.sweeps.databases import postgres
 
 
@@ -252,6 +255,18 @@ def test_a_missing_storage_is_named(study):
     assert caught.value.what.endswith("study.journal is missing")
     assert "snakemake sweep" in caught.value.remedy
     assert not given.out.exists()
+
+
+def test_the_lock_of_a_killed_worker_leads_to_the_journal_and_so_expires(tmp_path, monkeypatch):
+    """Optuna's lock is a link to the path of the journal: below a relative root it would lead nowhere."""
+    monkeypatch.chdir(tmp_path)
+    given = Study(Results(Path("results")), config(mode="workers"))
+    opened(given.workers[0], given.results)
+    asked, lock = [], storages.JournalFileBackend
+    monkeypatch.setattr(storages, "JournalFileBackend", lambda path: asked.append(Path(path)) or lock(path))
+    storages.Stored.of(given.workers[0], given.results).backend()
+    assert asked == [tmp_path / "results" / given.workers[0].storage.place]
+    assert asked[0].is_file()
 
 
 def test_a_file_that_is_not_a_journal_is_named_and_not_changed(study):
