@@ -100,7 +100,7 @@ class Study:
             sampler=sweeps.sampler,
             startup=sweeps.startup,
             seed=sweeps.seed,
-            space=self.space,
+            space=dict(sorted(self.space.items())),
             trials={str(student.seed): student.trial(self.name) for student in self.students},
             upstream={name: spec.as_json() for name, spec in self.upstream.items()},
             signals=tuple(
