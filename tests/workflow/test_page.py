@@ -28,13 +28,14 @@ def page(grid, tmp_path_factory):
 
 
 def test_an_ablation_is_a_grid_of_its_own(page):
-    for name, points in (("beta", {"adkd", "adkd+beta=0.0"}), ("views", {"adkd", "adkd+views=0"})):
+    grids = (("beta", {"adkd", "adkd+beta=0.0"}, "STS-B"), ("views", {"adkd", "adkd+views=0"}, "MNLI-mm"))
+    for name, points, panel in grids:
         folder = page / "ablations" / name
         scores = pd.read_csv(folder / "scores.csv")
         assert set(scores["method"]) == points | {"teacher"}
         significance = pd.read_csv(folder / "tables/significance.csv")
         assert set(significance["reference"]) == {"adkd"}
-        assert "STS-B" in (folder / "figures/curve.svg").read_text(encoding="utf-8")
+        assert f">{panel}</text>" in (folder / "figures/curve.svg").read_text(encoding="utf-8")
     base = pd.read_csv(page / "scores.csv").query("method == 'adkd' and task == 'stsb'")["value"]
     again = pd.read_csv(page / "ablations/beta/scores.csv").query("method == 'adkd'")["value"]
     assert list(base) == list(again), "the base of an ablation is the run of the main grid"
