@@ -115,7 +115,7 @@ class Method(nn.Module, Generic[C]):
             batch: the batch itself.
             progress: 0 in the first epoch to 1 in the last; constant within an epoch.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # not abstract: a method whose phases all have losses of their own needs none
 
     def phases(self) -> list[Phase]:
         """The phases of training, in order: one, unless a method overrides this."""
