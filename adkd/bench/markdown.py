@@ -27,6 +27,8 @@ def text(report: Mapping[str, Any]) -> str:
     if "cuda" in parts:
         title = f"## Steps on {machine['gpu']}: teacher 12 x 768, student 6 x 768"
         blocks += [title, _table(STEP_HEAD, _steps(parts["cuda"]))]
+    if "sharing" in parts:
+        blocks += [f"## Jobs that share {machine['gpu']}: student 6 x 768", *_sharing(parts["sharing"])]
     if "growth" in parts:
         blocks += ["## Growth of a step of adkd, student 3 x 384", _table(("by", "value", "seconds"), _growth(parts))]
     if "runs" in parts:
@@ -74,6 +76,25 @@ def _steps(size: Mapping[str, Any]) -> Iterator[Row]:
                 f"{of['efficiency']:#.2g}" if of["efficiency"] else "",
                 f"{of['peak_memory_bytes'] / 2**30:.2f} GiB",
             )
+
+
+def _sharing(tasks: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        "Steps per second of all jobs together. In brackets: the share of the time in which the GPU computes, if its "
+        "kernels take as long as those of a job that has it to itself."
+    )
+    numbers = next(of["steps_per_second"] for variants in tasks.values() for of in variants.values())
+    rows = (
+        (
+            task,
+            variant,
+            f"{1e3 * of['kernel_seconds_per_step']:.1f}",
+            *(f"{rate:.1f} ({rate * of['kernel_seconds_per_step']:.2f})" for rate in of["steps_per_second"].values()),
+        )
+        for task, variants in tasks.items()
+        for variant, of in variants.items()
+    )
+    yield _table(("task", "variant", "ms of kernels per step", *(f"jobs: {number}" for number in numbers)), rows)
 
 
 def _growth(parts: Mapping[str, Any]) -> Iterator[Row]:

@@ -12,13 +12,15 @@ import torch
 
 from adkd.base.errors import InputError, unknown
 from adkd.base.files import new_file, read_json, write_json
-from adkd.bench import markdown, processes, ratios, runs, steps, workflow
+from adkd.bench import markdown, processes, ratios, runs, sharing, steps, workflow
 from adkd.bench.sizes import Sizes
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)
 
-PARTS = ("workflow", "steps", "growth", "runs", "cuda")
+PARTS = ("workflow", "steps", "growth", "runs", "cuda", "sharing")
+ON_A_GPU = ("cuda", "sharing")
+MISSING = {"runs": "needs --glue"} | dict.fromkeys(ON_A_GPU, "needs a GPU")
 
 
 def measure(out: Path, threads: int, glue: Path | None, parts: Sequence[str] = (), sizes: Sizes | None = None) -> str:
@@ -48,6 +50,7 @@ def measure(out: Path, threads: int, glue: Path | None, parts: Sequence[str] = (
         measured["runs"] = lambda: runs.runs(glue, threads, sizes.run)
     if torch.cuda.is_available():
         measured["cuda"] = lambda: steps.cuda(threads, sizes)
+        measured["sharing"] = lambda: sharing.sharing(threads, sizes)
     machine = _machine(threads)
     for part in parts or measured:
         log.info("part %s", part)
@@ -67,8 +70,9 @@ def _check(parts: Sequence[str], glue: Path | None) -> None:
         raise InputError("--glue", value=str(glue), allowed="a directory")
     if "runs" in parts and glue is None:
         raise InputError("part runs needs GLUE's original files", remedy="give their directory with --glue")
-    if "cuda" in parts and not torch.cuda.is_available():
-        raise InputError("part cuda needs a GPU, and torch finds none")
+    for part in parts:
+        if part in ON_A_GPU and not torch.cuda.is_available():
+            raise InputError(f"part {part} needs a GPU, and torch finds none")
     if not processes.SNAKEFILE.exists() and (not parts or "workflow" in parts):
         raise InputError("part workflow needs the Snakefile", remedy="run it from a checkout of the repository")
 
@@ -81,7 +85,7 @@ def _write(out: Path, machine: dict[str, Any]) -> str:
     for part in PARTS:
         file = out / "bench" / f"{part}.json"
         if not file.exists():
-            missing[part] = {"runs": "needs --glue", "cuda": "needs a GPU"}.get(part, "not measured yet")
+            missing[part] = MISSING.get(part, "not measured yet")
             continue
         report = read_json(file)
         if {"gpu": None} | report["machine"] | {"git_commit": None} == machine | {"git_commit": None}:

@@ -48,6 +48,13 @@ class Sizes:
     stretches: tuple[int, ...] = (4, 8, 16)
     """Steps of the parts of an epoch that show how training grows with the number of examples."""
 
+    shared: tuple[str, ...] = ("mrpc", "sst2", "mnli")
+    """Tasks whose training jobs share a GPU."""
+    sharing: tuple[int, ...] = (1, 2, 4, 8)
+    """Numbers of jobs that share a GPU."""
+    window: float = 1.5
+    """Seconds for which they take steps."""
+
     grids: tuple[int, ...] = (100, 2_400, 20_000)
     """About how many students the grids have whose start-up is timed."""
     limit: float = 600.0

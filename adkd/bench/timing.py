@@ -7,8 +7,9 @@ machine that slows down slows all of them down.
 import logging
 import multiprocessing
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from multiprocessing.connection import Connection
 from statistics import fmean, median
 from typing import Any, Self
@@ -17,11 +18,13 @@ import torch
 
 from adkd.base.errors import RunError
 from adkd.bench.sizes import Sizes
-from adkd.bench.variants import Case, calls
+from adkd.bench.variants import Call, Case, calls
 from adkd.training import runtime
 
 log = logging.getLogger(__name__)
 
+Question = Callable[[Sequence[Call], str], Any]
+"""What a case's process is asked: a function of its calls and its device."""
 DTYPE = {"cpu": torch.float32, "cuda": torch.bfloat16}
 """Type of the two matrices whose product shows how fast a device is."""
 
@@ -55,7 +58,7 @@ def take_turns(cases: Mapping[str, Case], threads: int, sizes: Sizes) -> dict[st
         for number in range(sizes.rounds + 1):
             began, before = time.perf_counter(), matrix_rate(device, matrix)
             for name, process in processes.items():
-                times = [process.call(i) for i in range(len(process.rows))]
+                times = [process.ask(partial(seconds_of, i)) for i in range(len(process.rows))]
                 after = matrix_rate(device, matrix)
                 if number:
                     rates[name].append((before + after) / 2)
@@ -90,22 +93,30 @@ def matrix_rate(device: str, size: int, repeats: int = 3) -> float:
     a = torch.randn(size, size, device=device, dtype=DTYPE[device])
     times = []
     for _ in range(repeats):
-        _wait_for(device)
+        wait_for(device)
         began = time.perf_counter()
         a @ a
-        _wait_for(device)
+        wait_for(device)
         times.append(time.perf_counter() - began)
     return 2 * size**3 / min(times)
 
 
-def _wait_for(device: str) -> None:
+def seconds_of(number: int, calls: Sequence[Call], device: str) -> float:
+    """Seconds of one call."""
+    began = time.perf_counter()
+    calls[number]()
+    wait_for(device)
+    return time.perf_counter() - began
+
+
+def wait_for(device: str) -> None:
     """Block until the device has finished all its work."""
     if device == "cuda":
         torch.cuda.synchronize()
 
 
 class CaseProcess:
-    """A process that holds one case and makes one of its calls on request.
+    """A process that holds one case and answers questions about its calls.
 
     It is forked from a server that has imported this module and done nothing else: no process imports torch again, and
     none inherits threads or settings.
@@ -130,22 +141,26 @@ class CaseProcess:
 
     def ready(self) -> list[int]:
         """Wait until the case is built and every call was made once; return the operations counted in each."""
-        self.rows, flops = self._answer()
+        self.rows, flops = self.answer()
         return flops
 
-    def call(self, number: int) -> float:
-        """Seconds of one call."""
-        self.connection.send(number)
-        return self._answer()
+    def send(self, question: Question) -> None:
+        """Ask, and do not wait for the answer."""
+        self.connection.send(question)
+
+    def ask(self, question: Question) -> Any:
+        """The answer to a question."""
+        self.send(question)
+        return self.answer()
 
     def finish(self) -> int:
         """End the process and return its peak memory in bytes."""
         self.connection.send(None)
-        peak = self._answer()
+        peak = self.answer()
         self.process.join()
         return peak
 
-    def _answer(self) -> Any:
+    def answer(self) -> Any:
         """The next message of the process.
 
         Raises:
@@ -173,9 +188,6 @@ def _serve(connection: Connection, case: Case, threads: int) -> None:
         else:
             call()
     connection.send((rows, flops))
-    while (number := connection.recv()) is not None:
-        began = time.perf_counter()
-        timed[number]()
-        _wait_for(case.device)
-        connection.send(time.perf_counter() - began)
+    while (question := connection.recv()) is not None:
+        connection.send(question(timed, case.device))
     connection.send(runtime.peak_memory(device))

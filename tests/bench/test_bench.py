@@ -1,6 +1,7 @@
 """The benchmark: every part runs, it times the suite's own steps, and its ratios are those of the measurements."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import torch
 from adkd.base.errors import InputError, RunError
 from adkd.base.files import read_json
 from adkd.bench import lengths, markdown, published_way, workflow
+from adkd.bench import measure as measure_module
 from adkd.bench import variants as variants_module
 from adkd.bench.measure import measure
 from adkd.bench.ratios import GOALS, ratios
+from adkd.bench.sharing import sharing
 from adkd.bench.sizes import RUN, Models, Sizes
 from adkd.bench.steps import AROUND, variants
 from adkd.bench.timing import take_turns
@@ -33,6 +36,9 @@ SIZES = Sizes(
     matrix={"cpu": 64, "cuda": 64},
     lengths=(4, 8),
     stretches=(1, 2),
+    shared=("mrpc",),
+    sharing=(1, 2),
+    window=0.05,
     grids=(10,),
     job=("finetune", "rte"),
     jobs=1,
@@ -162,15 +168,29 @@ def test_taking_turns_times_every_call_of_every_case():
     assert timed["signals"]["efficiency"] is None
 
 
+@pytest.mark.workflow
+def test_jobs_that_share_a_device_are_measured_and_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "CARD")
+    monkeypatch.setattr(measure_module.sharing, "sharing", partial(sharing, device="cpu"))
+    tables = measure(tmp_path, 1, None, ["sharing"], SIZES)
+    measured = read_json(tmp_path / "bench.json")["parts"]["sharing"]
+    assert list(measured["mrpc"]) == variants(TINY)
+    for variant in measured["mrpc"].values():
+        assert min(variant["steps_per_second"].values()) > 0
+    assert "| task | variant | ms of kernels per step | jobs: 1 | jobs: 2 |" in tables
+
+
 def test_a_case_that_cannot_be_built_ends_the_measurement():
     with pytest.raises(RunError, match="ended early"):
         take_turns({"nothing": Case("nothing", "cola", TINY.teacher, TINY.student)}, 1, SIZES)
 
 
-def test_the_part_for_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch):
+@pytest.mark.parametrize("part", ["cuda", "sharing"])
+def test_a_part_for_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch, part):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="part cuda needs a GPU"):
-        measure(tmp_path, 1, None, ["cuda"])
+    with pytest.raises(InputError, match=f"part {part} needs a GPU"):
+        measure(tmp_path, 1, None, [part])
     assert not list(tmp_path.iterdir())
 
 
