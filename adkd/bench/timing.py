@@ -20,6 +20,7 @@ from adkd.base.errors import RunError
 from adkd.bench.sizes import Sizes
 from adkd.bench.variants import Call, Case, calls
 from adkd.training import runtime
+from adkd.training.flops import counted
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +119,8 @@ def wait_for(device: str) -> None:
 class CaseProcess:
     """A process that holds one case and answers questions about its calls.
 
-    It is forked from a server that has imported this module and done nothing else: no process imports torch again, and
-    none inherits threads or settings.
+    It is forked from a server that has imported what it needs and done nothing else: no process imports torch again,
+    and none inherits threads or settings.
     """
 
     def __init__(self, case: Case, threads: int):
@@ -173,8 +174,6 @@ class CaseProcess:
 
 
 def _serve(connection: Connection, case: Case, threads: int) -> None:
-    from adkd.training.flops import counted
-
     device = torch.device(case.device)
     torch.set_num_threads(threads)
     if not case.published:
