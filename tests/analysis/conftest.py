@@ -1,5 +1,6 @@
 """Small result trees, written by the classes that write real ones: what training would have left."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,27 @@ def tree(tmp_path: Path) -> Tree:
         grid = Grid(**(values | more))
         grid.write(results.plan_file(grid.name))
         return results.root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared() -> dict[str, Path]:
+    """The trees of ``reported`` that were made so far."""
+    return {}
+
+
+@pytest.fixture
+def reported(tree: Tree, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, shared: dict[str, Path]) -> Tree:
+    """A tree with tables; with all optional parts of the page too if ``whole``. A tree is made once and then copied."""
+    from tests.analysis.page_results import complete
+
+    def make(whole: bool = False, **more: Any) -> Path:
+        asked = repr((whole, sorted(more.items())))
+        if asked not in shared:
+            kept = tmp_path_factory.mktemp("reported") / "results"
+            shared[asked] = complete(tree(**more), whole).rename(kept)
+        return Path(shutil.copytree(shared[asked], tmp_path / "results"))
 
     return make
 
