@@ -69,9 +69,9 @@ def _runs(grid: Grid, method: str) -> dict[str, tuple[Run, ...]]:
     if method not in (TEACHER, *grid.methods):
         raise unknown(f"method of {grid.file}", method, (*grid.methods, TEACHER))
     names = dict.fromkeys(file.task for file in FILES if file.task)
-    found = {name: tuple(run for run in grid.runs if (run.method, run.task) == (method, name)) for name in names}
+    runs_of = {name: tuple(run for run in grid.runs if (run.method, run.task) == (method, name)) for name in names}
     needed = dict.fromkeys(file.task for file in FILES if file.task and file.constant is None)
-    if missing := [name for name, runs in found.items() if name in needed and not runs]:
+    if missing := [name for name, runs in runs_of.items() if name in needed and not runs]:
         reasons = {name: grid.skipped.get(method, {}).get(name) for name in missing}
         listed = ", ".join(f"{name} (skipped: {why})" if why else name for name, why in reasons.items())
         raise InputError(
@@ -82,14 +82,16 @@ def _runs(grid: Grid, method: str) -> dict[str, tuple[Run, ...]]:
         official = [source.name for source in SOURCES.values() if source.official]
         where = f"{grid.file}: data.source"
         raise InputError(where, value=grid.source, allowed=f"{' or '.join(official)}: only these have GLUE's test rows")
-    return {name: runs for name, runs in found.items() if runs}
+    return {name: runs for name, runs in runs_of.items() if runs}
 
 
 def _check_stored(grid: Grid, runs: dict[str, tuple[Run, ...]]) -> None:
     """Raises InputError unless every run is finished as planned and stored its test predictions."""
     for run in (run for ours in runs.values() for run in ours):
         grid.report(run)
-    stored = [(run, grid.predictions(run, file.split)) for file in FILES for run in runs.get(file.task or "", ())]
+    stored = [
+        (run, grid.predictions(run, file.split)) for file in FILES if file.task for run in runs.get(file.task, ())
+    ]
     if absent := [(run, path) for run, path in stored if not path.is_file()]:
         run, path = absent[0]
         raise InputError(
@@ -115,7 +117,7 @@ def _recorded(grid: Grid, runs: Sequence[Run], column: Column) -> pd.Series:
     """[seeds] what the runs have recorded as their score."""
     scores = {run.seed: grid.report(run).scores for run in runs}
     return pd.Series(
-        {seed: found.get(column.split, {}).get(column.metric) for seed, found in scores.items()}, dtype=float
+        {seed: by_split.get(column.split, {}).get(column.metric) for seed, by_split in scores.items()}, dtype=float
     )
 
 

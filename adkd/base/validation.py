@@ -112,10 +112,10 @@ def _is_model(annotation: Any) -> bool:
 def _refusal(error: ValidationError, annotation: Any, what: str) -> InputError:
     """The first problem as an InputError. Unknown keys come first: a key that is missing elsewhere may be misspelt."""
     problems = error.errors(include_url=False, include_context=False)
-    problems = [one for one in problems if one["type"] == "extra_forbidden"] or problems
+    problems = [problem for problem in problems if problem["type"] == "extra_forbidden"] or problems
     # Where a value can have several types, the deepest problem is that of the type that was meant.
-    near = [one for one in problems if one["loc"][:2] == problems[0]["loc"][:2]]
-    problem = max(near, key=lambda one: len(one["loc"]))
+    near = [problem for problem in problems if problem["loc"][:2] == problems[0]["loc"][:2]]
+    problem = max(near, key=lambda problem: len(problem["loc"]))
     where, here = what, annotation
     for step in problem["loc"]:
         kinds = _kinds(here)

@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import PrivateAttr
 
 from adkd.base.records import Record
-from adkd.data.tasks import Task, task
+from adkd.data.tasks import Task
+from adkd.data.tasks import task as task_named
 from adkd.plan.reports import RunReport
 from adkd.plan.results import Results
 from adkd.plan.sections import StudentConfig
@@ -148,11 +149,11 @@ class Grid(Record):
 
     def splits(self, name: str, role: str) -> list[str]:
         """The splits of a role that a task has here."""
-        return [split for split in task(name).splits(role) if split not in self.absent.get(name, ())]
+        return [split for split in task_named(name).splits(role) if split not in self.absent.get(name, ())]
 
     def columns(self, role: str) -> list[Column]:
         """The columns of a role, in the order of the tasks."""
-        columns = [column for name in self.tasks for column in columns_of(task(name), role)]
+        columns = [column for name in self.tasks for column in columns_of(task_named(name), role)]
         return [column for column in columns if column.split not in self.absent.get(column.task.name, ())]
 
     def spec(self, run: Run) -> TeacherSpec | StudentSpec:
@@ -187,10 +188,10 @@ class Grid(Record):
         return "teacher" if run.method == TEACHER else "student"
 
 
-def columns_of(one: Task, role: str) -> Iterator[Column]:
+def columns_of(task: Task, role: str) -> Iterator[Column]:
     """The columns of a task, one for every split of a role."""
-    for number, split in enumerate(one.splits(role)):
-        short = one.split_titles.get(split, "")
-        name = f"{one.name}_{short}" if number else one.name
-        title = f"{one.title}-{short}" if short else one.title
-        yield Column(one, split, name, title, averaged=number == 0)
+    for number, split in enumerate(task.splits(role)):
+        short = task.split_titles.get(split, "")
+        name = f"{task.name}_{short}" if number else task.name
+        title = f"{task.title}-{short}" if short else task.title
+        yield Column(task, split, name, title, averaged=number == 0)

@@ -8,7 +8,8 @@ from scipy.special import softmax
 
 from adkd.analysis.collect import explanations
 from adkd.analysis.tables.wording import minus
-from adkd.data.tasks import Task, task
+from adkd.data.tasks import Task
+from adkd.data.tasks import task as task_named
 from adkd.plan.grid import TEACHER, Grid, Run
 
 SHOWN = 9
@@ -36,16 +37,16 @@ def attributions(grid: Grid) -> dict[str, dict[str, Any]]:
     Raises:
         InputError: an explanation was made with another spec than the plan's.
     """
-    found = {name: _of_task(grid, task(name)) for name in grid.tasks}
-    return {name: value for name, value in found.items() if value}
+    shown = {name: _of_task(grid, task_named(name)) for name in grid.tasks}
+    return {name: examples for name, examples in shown.items() if examples}
 
 
-def _of_task(grid: Grid, one: Task) -> dict[str, Any] | None:
-    students = {run.method: run for run in reversed(grid.students) if run.task == one.name}  # the first seed stays
+def _of_task(grid: Grid, task: Task) -> dict[str, Any] | None:
+    students = {run.method: run for run in reversed(grid.students) if run.task == task.name}  # the first seed stays
     if grid.reference not in students:
         return None
     seed = students[grid.reference].seed
-    teacher = next((run for run in grid.teachers if run.task == one.name and run.seed in (seed, "shared")), None)
+    teacher = next((run for run in grid.teachers if run.task == task.name and run.seed in (seed, "shared")), None)
     read = {run.method: _read(grid, run) for run in (teacher, *students.values()) if run}
     if not read.get(TEACHER) or not read[grid.reference]:
         return None
@@ -55,7 +56,7 @@ def _of_task(grid: Grid, one: Task) -> dict[str, Any] | None:
     return {
         "rule": RULE.format(method=grid.reference, seed=seed),
         "seeds": {method: students[method].seed for method in order},
-        "examples": [_example(one, theirs[idx], {m: read[m].get(idx) for m in order}, rank) for idx, rank in chosen],
+        "examples": [_example(task, theirs[idx], {m: read[m].get(idx) for m in order}, rank) for idx, rank in chosen],
     }
 
 
@@ -77,34 +78,36 @@ def spread(correlations: Mapping[int, float]) -> list[tuple[int, str]]:
 
 
 def _correlations(theirs: Mapping[int, Explained], ours: Mapping[int, Explained]) -> dict[int, float]:
-    return {idx: correlation(one, ours[idx]) for idx, one in theirs.items() if idx in ours}
+    return {idx: correlation(teacher, ours[idx]) for idx, teacher in theirs.items() if idx in ours}
 
 
 def correlation(teacher: Explained, student: Explained) -> float:
     """The rank correlation of two maps over the tokens that are not special; NaN where it has no meaning."""
     real = ~np.array(teacher["special"], bool)
-    return explanations.rank_correlation(*(np.array(shown_map(one, teacher))[real] for one in (teacher, student)))
+    return explanations.rank_correlation(
+        *(np.array(shown_map(explained, teacher))[real] for explained in (teacher, student))
+    )
 
 
-def shown_map(one: Explained, teacher: Explained) -> Sequence[float]:
+def shown_map(explained: Explained, teacher: Explained) -> Sequence[float]:
     """[L] attributions of the logit of the class that the teacher predicts; of the output, for regression."""
-    return one["contributions"][int(np.argmax(teacher["logits"]))]
+    return explained["contributions"][int(np.argmax(teacher["logits"]))]
 
 
-def _example(one: Task, teacher: Explained, students: Mapping[str, Explained | None], rank: str) -> dict[str, Any]:
+def _example(task: Task, teacher: Explained, students: Mapping[str, Explained | None], rank: str) -> dict[str, Any]:
     def shown(explained: Explained) -> dict[str, Any]:
         values = [float(f"{value:.3g}") for value in shown_map(explained, teacher)]
         rho = correlation(teacher, explained)
         return {
-            "answer": _answer(one, explained["logits"]),
+            "answer": _answer(task, explained["logits"]),
             "map": values,
             "rho": round(rho, 2) if rho == rho else None,
         }
 
     return {
         "idx": teacher["idx"],
-        "label": f"{teacher['label']:.2f}" if one.regression else one.labels[int(teacher["label"])],
-        "explained": "the output" if one.regression else one.labels[int(np.argmax(teacher["logits"]))],
+        "label": f"{teacher['label']:.2f}" if task.regression else task.labels[int(teacher["label"])],
+        "explained": "the output" if task.regression else task.labels[int(np.argmax(teacher["logits"]))],
         "rank": rank,
         "tokens": teacher["tokens"],
         "special": [int(special) for special in teacher["special"]],
@@ -113,8 +116,8 @@ def _example(one: Task, teacher: Explained, students: Mapping[str, Explained | N
     }
 
 
-def _answer(one: Task, logits: Sequence[float]) -> str:
-    if one.regression:
+def _answer(task: Task, logits: Sequence[float]) -> str:
+    if task.regression:
         return minus(f"{logits[0]:.2f}")
     shares = softmax(logits)
-    return f"{one.labels[int(np.argmax(shares))]} ({shares.max():.2f})"
+    return f"{task.labels[int(np.argmax(shares))]} ({shares.max():.2f})"

@@ -42,18 +42,19 @@ def curves(grid: Grid, metrics: Metrics) -> dict[str, dict[str, Any]]:
     the steps: ``score`` (fraction; null in a phase without one), ``terms`` by name (unweighted; null where the phase
     has no such term) and ``kept``, the index of the selected step.
     """
-    found: dict[str, dict[str, Any]] = {name: {} for name in grid.tasks}
+    by_task: dict[str, dict[str, Any]] = {name: {} for name in grid.tasks}
     for run in grid.runs:
         history = metrics[run].history
-        one = found[run.task].setdefault(run.method, {"steps": [], "seeds": [], "score": [], "terms": {}, "kept": []})
-        if len(history) > len(one["steps"]):
-            one["steps"] = [[record.phase, record.epoch] for record in history]
-        one["seeds"].append(run.seed)
-        one["score"].append([_short(record.score) for record in history])
+        empty: dict[str, Any] = {"steps": [], "seeds": [], "score": [], "terms": {}, "kept": []}
+        curve = by_task[run.task].setdefault(run.method, empty)
+        if len(history) > len(curve["steps"]):
+            curve["steps"] = [[record.phase, record.epoch] for record in history]
+        curve["seeds"].append(run.seed)
+        curve["score"].append([_short(record.score) for record in history])
         for name in sorted({name for record in history for name in record.terms}):
-            one["terms"].setdefault(name, []).append([_short(record.terms.get(name)) for record in history])
-        one["kept"].append(max(index for index, record in enumerate(history) if record.kept))
-    return {name: by_method for name, by_method in found.items() if by_method}
+            curve["terms"].setdefault(name, []).append([_short(record.terms.get(name)) for record in history])
+        curve["kept"].append(max(index for index, record in enumerate(history) if record.kept))
+    return {name: by_method for name, by_method in by_task.items() if by_method}
 
 
 def _short(value: float | None) -> float | None:

@@ -62,20 +62,22 @@ class Provenance:
 
 def provenance(grid: Grid, metrics: Metrics) -> Provenance:
     """What ``metrics.json`` of the plan's runs say of their making; paths on the machine are left out."""
-    all_runs = list(metrics.values())
-    packages = sorted({name for one in all_runs for name in one.versions})
+    reports = list(metrics.values())
+    packages = sorted({name for report in reports for name in report.versions})
     facts = [
-        _fact("commit", [one.git_commit or "not from a git checkout" for one in all_runs]),
-        _fact("device", [one.device for one in all_runs]),
-        _fact("platform", [one.platform for one in all_runs]),
-        _fact("python", [one.python for one in all_runs]),
-        *(_fact(name, [one.versions.get(name, "not recorded") for one in all_runs]) for name in packages),
+        _fact("commit", [report.git_commit or "not from a git checkout" for report in reports]),
+        _fact("device", [report.device for report in reports]),
+        _fact("platform", [report.platform for report in reports]),
+        _fact("python", [report.python for report in reports]),
+        *(_fact(name, [report.versions.get(name, "not recorded") for report in reports]) for name in packages),
     ]
-    by_task = {name: [one.data_fingerprint for run, one in metrics.items() if run.task == name] for name in grid.tasks}
+    by_task = {
+        name: [report.data_fingerprint for run, report in metrics.items() if run.task == name] for name in grid.tasks
+    }
     facts += [_fact(f"data of {task(name).title}", fingerprints) for name, fingerprints in by_task.items()]
-    started, finished = min(one.started for one in all_runs), max(one.finished for one in all_runs)
+    started, finished = min(report.started for report in reports), max(report.finished for report in reports)
     times = _utc(started), _utc(finished), duration(finished - started)
-    return Provenance(facts, *times, duration(sum(one.seconds for one in all_runs)), _settings(grid, metrics))
+    return Provenance(facts, *times, duration(sum(report.seconds for report in reports)), _settings(grid, metrics))
 
 
 def _fact(name: str, values: list[str]) -> Fact:
@@ -95,15 +97,15 @@ def duration(seconds: float) -> str:
 
 def _settings(grid: Grid, metrics: Metrics) -> list[Settings]:
     """Settings of every method, its training included; tasks that share them share a row."""
-    found: dict[tuple[str, str], dict[str, None]] = {}
+    rows: dict[tuple[str, str], dict[str, None]] = {}
     for run in grid.runs:
         spec = metrics[run].spec
         own = spec.settings if isinstance(spec, StudentSpec) else {}
         settings = own | asdict(spec.training)
-        found.setdefault((run.method, _in_words(settings)), {})[run.task] = None
+        rows.setdefault((run.method, _in_words(settings)), {})[run.task] = None
     return [
         Settings(method, "all" if len(tasks) == len(grid.tasks) else ", ".join(tasks), values)
-        for (method, values), tasks in found.items()
+        for (method, values), tasks in rows.items()
     ]
 
 
