@@ -49,7 +49,7 @@ SIZES = Sizes(
     | {
         "teacher": {"model": "tiny_bert", "epochs": 2, "learning_rate": 2e-3, "batch_size": 8},
         "student": {"from_teacher_layers": [1, 3]},
-        "data": {"train_rows": 256, "max_length": 32},
+        "data": {"train_rows": 128, "max_length": 32},
         "tasks": ["rte"],
         "seeds": [1, 2],
         "settings": {"training": {"all": {"epochs": 1, "batch_size": 8}}},
@@ -71,7 +71,8 @@ def glue(folder: Path, task: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("part", [pytest.param("steps", marks=pytest.mark.workflow), "growth"])
+@pytest.mark.workflow
+@pytest.mark.parametrize("part", ["steps", "growth"])
 def test_steps_are_measured_and_written(tmp_path, part):
     tables = measure(tmp_path, 1, None, [part], SIZES)
     assert (tmp_path / "bench.md").read_text() == tables
@@ -156,6 +157,7 @@ def test_padding_changes_nothing_in_the_reference_but_its_time(outputs, dtype):
     assert torch.allclose(*gradients, atol=tolerance * gradients[0].abs().max().item())
 
 
+@pytest.mark.workflow
 def test_taking_turns_times_every_call_of_every_case():
     cases = {name: Case(name, "cola", TINY.teacher, TINY.student, batch_size=4, bins=2) for name in ("adkd", "signals")}
     timed = take_turns(cases, 1, replace(SIZES, rounds=3))
@@ -181,6 +183,7 @@ def test_jobs_that_share_a_device_are_measured_and_written(tmp_path, monkeypatch
     assert "| task | variant | ms of kernels per step | jobs: 1 | jobs: 2 |" in tables
 
 
+@pytest.mark.workflow
 def test_a_case_that_cannot_be_built_ends_the_measurement():
     with pytest.raises(RunError, match="ended early"):
         take_turns({"nothing": Case("nothing", "cola", TINY.teacher, TINY.student)}, 1, SIZES)

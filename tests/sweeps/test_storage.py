@@ -45,6 +45,7 @@ def states(one: optuna.Study) -> list[str]:
     return [trial.state.name for trial in one.get_trials(deepcopy=False)]
 
 
+@pytest.mark.workflow
 def test_the_trial_of_a_dead_worker_is_failed_retried_and_counted_once(study, storage):
     given = study(mode="workers", workers=2, trials=3, heartbeat=0.2, storage=storage)
     spec, other = given.workers

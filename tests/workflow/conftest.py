@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.workflow import forked as forked_adkd
+
 REPOSITORY = Path(__file__).parents[2]
 TINY = REPOSITORY / "workflow" / "config" / "tiny.yaml"
 GPUS = ("4", "7")
@@ -26,31 +28,37 @@ def environment(cache: Path, **more: str) -> dict[str, str]:
     return {**os.environ, **own, **more}
 
 
-def command(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess:
-    """Run ``python -m MODULE ...`` in a directory and return what it printed; the caller looks at the exit status."""
+def command(*arguments: object, cwd: Path, forked: bool = True, **variables: str) -> subprocess.CompletedProcess:
+    """Run ``python -m MODULE ...`` in a directory and return what it printed; the caller looks at the exit status.
+
+    Args:
+        arguments: the module and its arguments.
+        cwd: the directory.
+        forked: whether ``adkd``, here and in the rules of the workflow, is the one without start-up.
+        variables: more environment variables.
+    """
     cache = cwd / "cache"
     cache.mkdir(exist_ok=True)
+    start = [sys.executable, "-m", *map(str, arguments)]
+    if forked:
+        variables = {"PATH": f"{forked_adkd.folder()}{os.pathsep}{os.environ['PATH']}"} | variables
+        start = start[2:] if arguments[0] == "adkd" else start
     return subprocess.run(
-        [sys.executable, "-m", *map(str, arguments)],
-        cwd=cwd,
-        env=environment(cache, **variables),
-        capture_output=True,
-        text=True,
-        timeout=900,
+        start, cwd=cwd, env=environment(cache, **variables), capture_output=True, text=True, timeout=900
     )
 
 
-def snakemake(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess:
+def snakemake(*arguments: object, cwd: Path, forked: bool = True, **variables: str) -> subprocess.CompletedProcess:
     """Run the suite's Snakefile with ``cwd`` as working directory."""
     snakefile = ["--snakefile", REPOSITORY / "Snakefile", "--cores", "2"]
-    return command("snakemake", *snakefile, *arguments, cwd=cwd, **variables)
+    return command("snakemake", *snakefile, *arguments, cwd=cwd, forked=forked, **variables)
 
 
 @pytest.fixture(scope="session")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which the tiny grid has run to its end, two jobs at a time on two stand-in GPUs.
 
-    It is run once for all test processes of a session. Who adds to it works on a copy.
+    It is run once for all test processes of a session, with the real command ``adkd``. Who adds to it works on a copy.
     """
     base = tmp_path_factory.getbasetemp()
     where = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "grid"
@@ -58,7 +66,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not where.exists():
             where.mkdir()
             options = ("--configfile", TINY, "--resources", "gpu=2")
-            done = snakemake(*options, cwd=where, CUDA_VISIBLE_DEVICES=",".join(GPUS))
+            done = snakemake(*options, cwd=where, forked=False, CUDA_VISIBLE_DEVICES=",".join(GPUS))
             if done.returncode:
                 where.rename(f"{where}-{os.getpid()}-failed")
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]

@@ -1,0 +1,106 @@
+"""``adkd`` without its start-up: a server that has imported the libraries forks a process for every command.
+
+Tests start hundreds of short commands, which would spend most of their time on the same imports. Whether the real
+command works is tested by the tiny grid, which all other trees are copies of.
+"""
+
+import atexit
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+CLIENT = """#!{python} -SE
+import json, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.connect({address!r})
+socket.send_fds(server, [json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()], [0, 1, 2])
+os._exit(int(server.recv(16) or 1))
+"""
+
+
+@cache
+def folder() -> Path:
+    """A directory for ``PATH`` with the command ``adkd``, which works until this process ends."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(served(Path(stack.enter_context(TemporaryDirectory()))))
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Path]:
+    """Put ``adkd`` into a directory, and serve it inside the block."""
+    address, command = folder / "socket", folder / "adkd"
+    command.write_text(CLIENT.format(python=sys.executable, address=str(address)))
+    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(address))
+        listening.listen()
+        server = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(listening.fileno())],
+            pass_fds=[listening.fileno()],
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(folder)},
+        )
+    try:
+        yield folder
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def serve(listening: socket.socket) -> None:
+    """Fork a process for every command that arrives, for ever."""
+    import gc
+    import signal
+
+    from adkd.plan.stages import STAGES
+
+    for stage in STAGES.values():
+        _ = stage.work  # imports its module
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the processes
+    while True:
+        client, _ = listening.accept()
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listening.close()
+            client.sendall(b"%d" % carry_out(client))
+            os._exit(0)
+        client.close()
+
+
+def carry_out(client: socket.socket) -> int:
+    """Carry out the command of a client, on its terminal, and return the exit status."""
+    from adkd.__main__ import main
+
+    message, descriptors, _, _ = socket.recv_fds(client, 1 << 20, 3)
+    arguments, folder, variables = json.loads(message)
+    for own, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, own)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.argv = ["adkd", *arguments]
+    try:
+        main()
+        status: object = 0
+    except SystemExit as stop:
+        status = stop.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status if isinstance(status, int) else 1
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))
