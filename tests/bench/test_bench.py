@@ -31,6 +31,7 @@ TINY = Models(Shape(4, 32, 4), Shape(2, 32, 4))
 SIZES = Sizes(
     small=TINY,
     large=TINY,
+    timed=("mrpc", "mnli"),
     examples=128,
     rounds=1,
     matrix={"cpu": 64, "cuda": 64},

@@ -58,7 +58,7 @@ def snakemake(*arguments: object, cwd: Path, forked: bool = True, **variables: s
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory in which the tiny grid has run to its end, two jobs at a time on two stand-in GPUs.
 
-    It is run once for all test processes of a session, with the real command ``adkd``. Who adds to it works on a copy.
+    It is run once for all test processes of a session. Who adds to it works on a copy.
     """
     base = tmp_path_factory.getbasetemp()
     where = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "grid"
@@ -66,7 +66,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not where.exists():
             where.mkdir()
             options = ("--configfile", TINY, "--resources", "gpu=2")
-            done = snakemake(*options, cwd=where, forked=False, CUDA_VISIBLE_DEVICES=",".join(GPUS))
+            done = snakemake(*options, cwd=where, CUDA_VISIBLE_DEVICES=",".join(GPUS))
             if done.returncode:
                 where.rename(f"{where}-{os.getpid()}-failed")
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]

@@ -1,7 +1,7 @@
 """``adkd`` without its start-up: a server that has imported the libraries forks a process for every command.
 
-Tests start hundreds of short commands, which would spend most of their time on the same imports. Whether the real
-command works is tested by the tiny grid, which all other trees are copies of.
+Tests start hundreds of short commands, which would spend most of their time on the same imports. The command with its
+own start-up runs in the tests of the wheel, of the benchmark and of workers that are killed.
 """
 
 import atexit
