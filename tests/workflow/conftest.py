@@ -39,12 +39,10 @@ def command(*arguments: object, cwd: Path, forked: bool = True, **variables: str
     """
     cache = cwd / "cache"
     cache.mkdir(exist_ok=True)
-    start = [sys.executable, "-m", *map(str, arguments)]
-    if forked:
-        variables = {"PATH": f"{forked_adkd.folder()}{os.pathsep}{os.environ['PATH']}"} | variables
-        start = start[2:] if arguments[0] == "adkd" else start
+    module, *options = map(str, arguments)
+    start = forked_adkd.start(module) if forked else [sys.executable, "-m", module]
     return subprocess.run(
-        start, cwd=cwd, env=environment(cache, **variables), capture_output=True, text=True, timeout=900
+        [*start, *options], cwd=cwd, env=environment(cache, **variables), capture_output=True, text=True, timeout=900
     )
 
 

@@ -8,7 +8,6 @@ import atexit
 import json
 import os
 import socket
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,10 +24,27 @@ socket.send_fds(server, [json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)
 os._exit(int(server.recv(16) or 1))
 """
 
+PYTHON = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
+BESIDE_IT = """
+import runpy, sys
+sys.executable = sys.argv.pop(1)
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+"""
+
+
+def start(module: str) -> list[str]:
+    """The beginning of a command that runs ``adkd``, or a module whose children find this ``adkd``.
+
+    The Snakefile looks for ``adkd`` beside the Python that runs it.
+    """
+    if module == "adkd":
+        return [str(folder() / "adkd")]
+    return [sys.executable, "-c", BESIDE_IT, str(folder() / "python"), module]
+
 
 @cache
 def folder() -> Path:
-    """A directory for ``PATH`` with the command ``adkd``, which works until this process ends."""
+    """A directory with the command ``adkd``, which works until this process ends."""
     stack = ExitStack()
     atexit.register(stack.close)
     return stack.enter_context(served(Path(stack.enter_context(TemporaryDirectory()))))
@@ -37,9 +53,11 @@ def folder() -> Path:
 @contextmanager
 def served(folder: Path) -> Iterator[Path]:
     """Put ``adkd`` into a directory, and serve it inside the block."""
-    address, command = folder / "socket", folder / "adkd"
-    command.write_text(CLIENT.format(python=sys.executable, address=str(address)))
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    address = folder / "socket"
+    texts = {"adkd": CLIENT.format(python=sys.executable, address=str(address)), "python": PYTHON}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(address))
         listening.listen()
