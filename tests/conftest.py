@@ -1,5 +1,6 @@
 """Fixtures of several rooms. No test reaches a hub or the user's own cache."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -8,6 +9,12 @@ import pytest
 from adkd.data.prepare import prepare
 from adkd.data.spec import DataSpec
 from adkd.plan.results import Results
+
+
+def pytest_collection_finish() -> None:
+    """Never search what was imported for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -82,8 +82,8 @@ def serve(listening: socket.socket) -> None:
 
     for stage in STAGES.values():
         _ = stage.work  # imports its module
-    gc.collect()
     gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the processes
     while True:
         client, _ = listening.accept()
