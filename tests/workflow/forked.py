@@ -1,7 +1,7 @@
 """``adkd`` without its start-up: a server that has imported the libraries forks a process for every command.
 
 Tests start hundreds of short commands, which would spend most of their time on the same imports. The command with its
-own start-up runs in the tests of the wheel, of the benchmark and of workers that are killed.
+own start-up runs in the tests of the wheel and of workers that are killed.
 """
 
 import atexit
@@ -16,15 +16,20 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-CLIENT = """#!{python} -SE
+CLIENT = """
 import json, os, socket, sys
 server = socket.socket(socket.AF_UNIX)
-server.connect({address!r})
-socket.send_fds(server, [json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()], [0, 1, 2])
+server.connect(sys.argv[1])
+socket.send_fds(server, [json.dumps([sys.argv[2:], os.getcwd(), dict(os.environ)]).encode()], [0, 1, 2])
 os._exit(int(server.recv(16) or 1))
 """
-
-PYTHON = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
+ADKD = """#!/bin/sh
+exec "{python}" -SE "{folder}/client.py" "{folder}/socket" "$@"
+"""
+PYTHON = """#!/bin/sh
+if [ "$1 $2" = "-m adkd" ]; then shift 2; exec "{folder}/adkd" "$@"; fi
+exec "{python}" "$@"
+"""
 BESIDE_IT = """
 import runpy, sys
 sys.executable = sys.argv.pop(1)
@@ -39,7 +44,12 @@ def start(module: str) -> list[str]:
     """
     if module == "adkd":
         return [str(folder() / "adkd")]
-    return [sys.executable, "-c", BESIDE_IT, str(folder() / "python"), module]
+    return [sys.executable, "-c", BESIDE_IT, python(), module]
+
+
+def python() -> str:
+    """A Python whose ``-m adkd`` is this ``adkd``."""
+    return str(folder() / "python")
 
 
 @cache
@@ -53,13 +63,11 @@ def folder() -> Path:
 @contextmanager
 def served(folder: Path) -> Iterator[Path]:
     """Put ``adkd`` into a directory, and serve it inside the block."""
-    address = folder / "socket"
-    texts = {"adkd": CLIENT.format(python=sys.executable, address=str(address)), "python": PYTHON}
-    for name, text in texts.items():
-        (folder / name).write_text(text)
+    for name, text in (("client.py", CLIENT), ("adkd", ADKD), ("python", PYTHON)):
+        (folder / name).write_text(text.format(python=sys.executable, folder=folder))
         (folder / name).chmod(0o755)
     with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(address))
+        listening.bind(str(folder / "socket"))
         listening.listen()
         server = subprocess.Popen(
             [sys.executable, "-m", __name__, str(listening.fileno())],
