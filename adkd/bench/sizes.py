@@ -37,8 +37,6 @@ class Sizes:
 
     small: Models = Models(Shape(6, 384, 12), Shape(3, 384, 12))
     large: Models = Models(Shape(12, 768, 12), Shape(6, 768, 12))
-    timed: tuple[str, ...] = ("cola", "sst2", "mrpc", "rte", "mnli", "stsb")
-    """Tasks at whose lengths steps of the small models are timed."""
     examples: int = 3200
     """Random examples that the batches of a task are drawn from: a hundred steps of 32."""
     rounds: int = 7

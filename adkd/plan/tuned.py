@@ -62,7 +62,7 @@ def _problem(results: Results, study: Study) -> str:
     if not best_of(results, study.name).is_file() or not results.report_file(spec.result, spec.stage).is_file():
         return "is missing"
     kept = {"study", "trials", "mode"}
-    was, wanted = (spec_of.model_dump(mode="json", include=kept) for spec_of in (results.stored(spec).spec, spec))
+    was, wanted = (version.model_dump(mode="json", include=kept) for version in (results.stored(spec).spec, spec))
     if was == wanted:
         return ""
     where, before, now = difference(was, wanted)

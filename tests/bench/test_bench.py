@@ -26,14 +26,13 @@ from adkd.data.tasks import TASKS
 from adkd.data.tasks import task as task_named
 from adkd.fetch.checkpoints import Shape
 from adkd.training.loop import Trainer
+from tests import forked
 from tests.small_models import STUDENT, TEACHER, batch, classifier
-from tests.workflow import forked
 
 TINY = Models(Shape(4, 32, 4), Shape(2, 32, 4))
 SIZES = Sizes(
     small=TINY,
     large=TINY,
-    timed=("mrpc", "mnli"),
     examples=128,
     rounds=1,
     matrix={"cpu": 64, "cuda": 64},
@@ -52,7 +51,7 @@ SIZES = Sizes(
     | {
         "teacher": {"model": "tiny_bert", "epochs": 2, "learning_rate": 2e-3, "batch_size": 8},
         "student": {"from_teacher_layers": [1, 3]},
-        "data": {"train_rows": 128, "max_length": 32},
+        "data": {"train_rows": 256, "max_length": 32},
         "tasks": ["rte"],
         "seeds": [1, 2],
         "settings": {"training": {"all": {"epochs": 1, "batch_size": 8}}},

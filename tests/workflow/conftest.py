@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.workflow import forked as forked_adkd
+from tests import forked as forked_adkd
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = REPOSITORY / "workflow" / "config" / "tiny.yaml"
@@ -17,10 +17,11 @@ GPUS = ("4", "7")
 
 
 def environment(cache: Path, **more: str) -> dict[str, str]:
-    """The environment of a command of the suite: no hub, a cache and leases of the tests' own."""
+    """The environment of a command of the suite: no hub, no GPU, a cache and leases of the tests' own."""
     own = {
         "ADKD_CACHE": str(cache),
         "ADKD_LEASE_DIR": str(cache / "leases"),
+        "CUDA_VISIBLE_DEVICES": "",
         "HF_HUB_OFFLINE": "1",
         "XDG_CACHE_HOME": str(cache),
         "PYTHONUNBUFFERED": "1",

@@ -112,6 +112,21 @@ def test_the_same_spec_gives_the_same_numbers_bit_for_bit(grid, tmp_path, method
         )
 
 
+def test_the_workflow_with_the_real_command_gives_the_same_student(grid, tmp_path):
+    """All other jobs of these tests are forked, see ``tests/forked.py``."""
+    result = f"results/students/adkd/{CONFIG.tasks[0]}/seed-1"
+    shutil.copytree(grid, tmp_path / "copy", symlinks=True)
+    shutil.rmtree(tmp_path / "copy" / result)
+    done = snakemake(f"{result}/metrics.json", "--configfile", TINY, cwd=tmp_path / "copy", forked=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    assert "1 of 1 steps" in done.stdout + done.stderr
+    for path in (
+        "model/model.safetensors",
+        *(f"predictions/{file.name}" for file in (grid / result / "predictions").iterdir()),
+    ):
+        assert (tmp_path / "copy" / result / path).read_bytes() == (grid / result / path).read_bytes(), path
+
+
 def spec_with(grid, tmp_path, result, **training):
     """The plan's spec of a result with other training settings, as a plan of its own that uses the grid's inputs."""
     spec = read_json(grid / "results/plan" / f"{result}.json")
@@ -183,11 +198,11 @@ def test_bad_input_is_one_line_that_names_value_and_nearest_match(tmp_path):
 
 def test_the_published_way_trains_the_same_student(grid, tmp_path):
     """``make bench`` compares whole runs with one that has the same spec as a student of the suite."""
-    spec = spec_with(grid, tmp_path, f"students/adkd/{CONFIG.tasks[0]}/seed-1", epochs=1)
+    spec = spec_with(grid, tmp_path, f"students/adkd/{CONFIG.tasks[0]}/seed-1", epochs=2)
     (tmp_path / "results/plan/signals").symlink_to(grid / "results/plan/signals")
     done = command("adkd.bench.reference_run", spec, "published.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = read_json(tmp_path / "published.json")
     assert found["spec"] == read_json(tmp_path / spec)
-    assert len(found["scores"]) == 1
-    assert found["scores"][0].keys() == set(task_named(found["spec"]["task"]).metrics)
+    assert len(found["scores"]) == found["spec"]["training"]["epochs"]
+    assert found["scores"][-1].keys() == set(task_named(found["spec"]["task"]).metrics)

@@ -1,7 +1,8 @@
 """``adkd`` without its start-up: a server that has imported the libraries forks a process for every command.
 
 Tests start hundreds of short commands, which would spend most of their time on the same imports. The command with its
-own start-up runs in the tests of the wheel and of workers that are killed.
+own start-up runs in the tests of the wheel and of workers that are killed, and once in the workflow, where it has to
+give the same files.
 """
 
 import atexit
