@@ -59,3 +59,11 @@ def results(data: Path, tmp_path: Path) -> Results:
     (tmp_path / "results/data").mkdir(parents=True)
     (tmp_path / "results" / DATA_SPEC.result).symlink_to(data)
     return Results(tmp_path / "results")
+
+
+@pytest.fixture
+def svg_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write figures as SVG alone: PDF and PNG take most of the time, and few tests read them."""
+    from adkd.analysis.figures import style
+
+    monkeypatch.setattr(style, "METADATA", {"svg": style.METADATA["svg"]})

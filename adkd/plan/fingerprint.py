@@ -50,21 +50,25 @@ def _top(path: Path) -> Path:
 
 
 def _files(top: Path, module: str) -> Iterator[Path]:
-    """The files that importing a dotted name runs: its packages, and itself."""
-    if module.partition(".")[0] not in PACKAGES:
-        return
+    """The files that importing a dotted name of the suite runs: its packages, and itself."""
     path = top
     for part in module.split("."):
         path = path / part
-        yield from (file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file())
+        if (file := path / "__init__.py").is_file():
+            yield file
+        elif (file := path.with_suffix(".py")).is_file():
+            yield file
+            return  # what follows is a name inside of it
 
 
 @lru_cache(maxsize=1024)
 def _parsed(path: Path, text: str) -> tuple[str, tuple[str, ...]]:
-    """The digest of a module's syntax tree, and the dotted names that it imports."""
+    """The digest of a module's syntax tree, and the dotted names that it imports from the suite."""
     tree = source.parsed(path, text)
     tree.body = [node for node in tree.body if not _searched(node)]
-    return hashlib.sha256(_text(tree).encode()).hexdigest(), tuple(source.imported_modules(tree, path.parent.parts))
+    imported = source.imported_modules(tree, path.parent.parts)
+    ours = (name for name in imported if name.partition(".")[0] in PACKAGES)
+    return hashlib.sha256(_text(tree).encode()).hexdigest(), tuple(dict.fromkeys(ours))
 
 
 def _text(node: object) -> str:

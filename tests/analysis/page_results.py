@@ -2,7 +2,9 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -91,19 +93,27 @@ def measured(grid: Grid) -> None:
 
 
 def draw(out: Path, name: str) -> None:
+    """Write a figure as SVG, the kind that the page shows."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.svg").write_text(drawn(name), encoding="utf-8")
+
+
+@cache
+def drawn(name: str) -> str:
     """A small figure with a described mark, two words, a marker, a clipped line and every colour of the palette."""
-    with plt.rc_context(STYLE):
+    with plt.rc_context(STYLE), TemporaryDirectory() as out:
         drawing, (axes,) = panels_for(1, 2)
         for number, color in enumerate(VARIABLES):
             axes.plot([0, 1], [0, number], color=color)
         describe(axes.scatter([0.5], [0.5], color=BLUE), f"{name}: mean 0.5")
         axes.set_title(NASTY)
         title(drawing, f"Figure {name} & <all>")
-        save(drawing, out, name)
+        save(drawing, Path(out), name)
+        return Path(out, f"{name}.svg").read_text(encoding="utf-8")
 
 
 def complete(results: Path, whole: bool) -> Path:
-    """Add tables and figures to a tree of runs; all optional parts too if ``whole``."""
+    """Add tables and figures to a tree of runs; all optional parts too, and a nasty note, if ``whole``."""
     rng, grid = np.random.default_rng(11), results / "plan/grid.json"
     recorded(Grid.load(grid), rng)
     collect(Grid.load(grid))
@@ -111,6 +121,7 @@ def complete(results: Path, whole: bool) -> Path:
     for name in ("scores", "differences"):
         draw(results / "figures", name)
     if whole:
+        regridded(results, notes=(NASTY,))
         measured(explained(Grid.load(grid), rng))
     return results
 

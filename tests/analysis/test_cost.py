@@ -13,6 +13,8 @@ from adkd.plan.results import Results
 from adkd.plan.specs import LatencySpec, OfModel
 from tests.analysis.conftest import regridded, replaced
 
+pytestmark = pytest.mark.usefixtures("svg_alone")
+
 
 @pytest.fixture
 def measured(tree):

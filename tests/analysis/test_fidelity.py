@@ -1,7 +1,5 @@
 """Fidelity of explanations that are written as real files: known relations between teacher and student."""
 
-import subprocess
-import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -292,6 +290,7 @@ def test_tables_are_the_mean_and_sd_over_seeds_and_are_rebuilt_byte_by_byte(expl
     assert tests.iloc[0]["difference"] == pytest.approx(expected)
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_six_seeds_and_a_large_gap_give_a_star(explained):
     options = {"skill": {"finetune": 1.0, "adkd": 1.5}, "seeds": (1, 2, 3, 4, 5, 6)}
     results = explained(noisy, **options)
@@ -301,6 +300,7 @@ def test_six_seeds_and_a_large_gap_give_a_star(explained):
     assert r"\*" not in next(line for line in lines if line.startswith("| adkd"))
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_one_seed_has_no_sd_and_no_test_and_an_undefined_measure_is_a_dash(explained):
     def constant(method, task, teacher, rng):
         return with_maps(teacher, np.ones_like) if method == "finetune" else noisy(method, task, teacher, rng)
@@ -315,6 +315,7 @@ def test_one_seed_has_no_sd_and_no_test_and_an_undefined_measure_is_a_dash(expla
     assert "nan" not in text
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_labels_of_the_figure_lie_neither_on_one_another_nor_outside(explained):
     skill = dict.fromkeys(("one_method", "another_method", "vanilla_kd", "finetune", "pkd", "tinybert", "adkd"), 1.5)
     results = explained(lambda method, task, teacher, rng: noisy("", task, teacher, rng), skill=skill)
@@ -327,8 +328,3 @@ def test_labels_of_the_figure_lie_neither_on_one_another_nor_outside(explained):
     assert set(boxes) == set(skill)
     assert not [(a, b) for a, b in combinations(boxes, 2) if boxes[a].overlaps(boxes[b])]
     assert all(axes.bbox.contains(*box.min) and axes.bbox.contains(*box.max) for box in boxes.values())
-
-
-def test_the_room_does_not_import_torch():
-    code = "import sys; from adkd.analysis.figures import fidelity; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -3,6 +3,8 @@
 import os
 import shutil
 import zipfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,7 @@ SKILL |= {("mnli", "validation_matched"): (2.0, 1.7, 0.5), ("mnli", "validation_
 BEST = {task: 1 for task in TASKS} | {"cola": 3, "stsb": 2, "mnli": 2}
 
 Stored = dict[tuple[str, str, int], np.ndarray]
+Written = tuple[str, dict[str, list[list[str]]]]
 
 
 def store(path: Path, logits: np.ndarray, idx: np.ndarray) -> None:
@@ -116,15 +119,27 @@ def without(results: Path, *tasks: str, **changed: object) -> None:
     regridded(results, students=tuple(run for run in grid.students if run.task not in tasks), **changed)
 
 
-def write(results: Path, seeds: str = "best", method: str = "adkd") -> tuple[str, dict[str, list[list[str]]]]:
+def write(results: Path, seeds: str = "best", method: str = "adkd", out: Path | None = None) -> Written:
     """The note, and the lines of every file as lists of fields."""
-    out = results / "submissions/adkd.zip"
+    out = out or results / "submissions/adkd.zip"
     note = submission.write(Grid.load(results / "plan/grid.json"), method, out, seeds)
     with zipfile.ZipFile(out) as archive:
         assert sorted(archive.namelist()) == sorted(f"{name}.tsv" for name in SERVER)
         texts = {name: archive.read(f"{name}.tsv").decode() for name in SERVER}
     assert all(text.endswith("\n") and "\r" not in text for text in texts.values())
     return note, {name: [line.split("\t") for line in text.splitlines()] for name, text in texts.items()}
+
+
+@pytest.fixture(scope="module")
+def submitted(whole, tmp_path_factory) -> Callable[[str], tuple[Written, Path]]:
+    """The submission by a choice of seeds, written once, and its zip."""
+
+    @cache
+    def by(seeds: str) -> tuple[Written, Path]:
+        out = tmp_path_factory.mktemp("submissions") / "adkd.zip"
+        return write(whole[0], seeds, out=out), out
+
+    return by
 
 
 def expected(stored: Stored, name: str, seeds: tuple[int, ...]) -> list[str]:
@@ -137,8 +152,8 @@ def expected(stored: Stored, name: str, seeds: tuple[int, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("seeds", ["best", "average"])
-def test_every_file_is_what_the_server_wants(results, whole, seeds):
-    note, files = write(results, seeds)
+def test_every_file_is_what_the_server_wants(submitted, whole, seeds):
+    (note, files), _ = submitted(seeds)
     for name, (task, _, rows, _) in SERVER.items():
         header, *lines = files[name]
         assert header == ["index", "prediction"]
@@ -154,8 +169,8 @@ def test_every_file_is_what_the_server_wants(results, whole, seeds):
     assert "A note of the plan." in note
 
 
-def test_the_note_says_where_each_file_is_from(results):
-    note, _ = write(results)
+def test_the_note_says_where_each_file_is_from(results, submitted):
+    (note, _), out = submitted("best")
     said = {line.split()[0]: " ".join(line.split()) for line in note.splitlines() if ".tsv  " in line}
     for name, (task, _, rows, _) in SERVER.items():
         if task:
@@ -163,13 +178,12 @@ def test_the_note_says_where_each_file_is_from(results):
     scores = RunReport.read(results / "students/adkd/mnli/seed-2/metrics.json", "").scores
     both = [scores[f"validation_{part}"]["accuracy"] for part in ("matched", "mismatched")]
     assert said["MNLI-mm.tsv"].endswith(f" accuracy {100 * np.mean(both):.1f}")
-    beside = sorted(path.name for path in (results / "submissions").iterdir())
-    assert beside == ["adkd.md", "adkd.zip"]
-    assert "| AX.tsv " in (results / "submissions/adkd.md").read_text()
+    assert sorted(path.name for path in out.parent.iterdir()) == ["adkd.md", "adkd.zip"]
+    assert "| AX.tsv " in out.with_suffix(".md").read_text()
 
 
-def test_the_dev_score_of_an_average_is_its_own(results):
-    note, _ = write(results, "average")
+def test_the_dev_score_of_an_average_is_its_own(results, submitted):
+    (note, _), _ = submitted("average")
     assert note.count("mean of 3 seeds") == 10
     dev = [pd.read_parquet(results / f"students/adkd/stsb/seed-{s}/predictions/validation.parquet") for s in (1, 2, 3)]
     score = spearmanr(dev[0]["label"], sum(table["logit_0"].astype(float) for table in dev)).statistic
@@ -198,11 +212,11 @@ def test_a_tie_goes_to_the_first_seed(results):
     assert next(line for line in note.splitlines() if line.startswith("RTE")).split()[2:4] == ["seed", "1,"]
 
 
-def test_the_same_predictions_give_the_same_bytes(results):
+def test_the_same_predictions_give_the_same_bytes(results, submitted):
+    _, out = submitted("best")
     write(results)
-    before = [(results / f"submissions/adkd.{kind}").read_bytes() for kind in ("zip", "md")]
-    write(results)
-    assert [(results / f"submissions/adkd.{kind}").read_bytes() for kind in ("zip", "md")] == before
+    for suffix in (".zip", ".md"):
+        assert (results / f"submissions/adkd{suffix}").read_bytes() == out.with_suffix(suffix).read_bytes()
 
 
 def unplanned(results):

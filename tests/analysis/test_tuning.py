@@ -17,6 +17,8 @@ from adkd.plan.results import Results
 from adkd.plan.specs import OfTrials, Shared, StudyDefinition, StudySpec, TrialSpec
 from tests.analysis.conftest import student_spec
 
+pytestmark = pytest.mark.usefixtures("svg_alone")
+
 SPACE = {
     "alpha": {"type": "float", "low": 0.0, "high": 1.0, "log": False},
     "epochs": {"type": "choice", "choices": [3]},

@@ -168,6 +168,7 @@ def test_without_a_score_nothing_is_written(study):
     assert not (one.out / "trials.csv").exists()
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_few_trials_give_no_importance(study):
     one = study(trials=3, batch=3)
     one.points(0)
@@ -204,6 +205,7 @@ def test_without_tuned_settings_there_is_no_grid_but_a_remedy(tmp_path):
     assert "snakemake sweep" in caught.value.remedy
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_tuned_settings_are_those_of_the_best_trial(study):
     one = tuned_study(study)
     planned = plan.build(validate(TUNED), one.results)
@@ -222,6 +224,7 @@ def test_tuned_settings_are_those_of_the_best_trial(study):
     }
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_tuned_settings_of_another_study_or_changed_by_hand_are_refused(study):
     one = tuned_study(study)
     more = config(trials=4, batch=2) | {"settings_from": "sweeps"}

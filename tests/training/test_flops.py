@@ -35,7 +35,8 @@ def trainer(data, name, outputs=3):
     if outputs == 1:
         examples = replace(examples, labels=examples.labels.float())
     teacher = frozen(new_classifier("tiny_bert", outputs, task="mnli", seed=0))
-    kind, config = registry.load(name), registry.configure(name, {})
+    few = {setting.name: 2 for setting in registry.fields(name) if setting.name.endswith("epochs")}
+    kind, config = registry.load(name), registry.configure(name, few)
     student = new_classifier("tiny_bert", outputs, task="mnli", seed=1, layers=[1, 3], eager=kind.second_order)
     everything = examples.batch(torch.arange(len(examples)))
     parameters = {"token_maps": TokenMap(top_k=None, steps=1)}

@@ -1,7 +1,9 @@
 """Published numbers beside ours. What is published is in ``published_results.csv`` and nowhere else."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -33,10 +35,11 @@ def compared(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
 
     A published average is compared with ours only where every task behind it was run.
     """
+    ours_of = dict(iter(scores[scores["task"].isin(grid.tasks)].groupby(["method", "task"], sort=False)))
     rows = []
     for (source, method), of_method in read().groupby(["source", "model"], sort=False):
         tasks = of_method[of_method["task"] != AVERAGE]
-        ours = {row.task: _ours(grid, scores, method, row.task, row.metric) for row in tasks.itertuples()}
+        ours = {row.task: _ours(ours_of, method, row.task, row.metric) for row in tasks.itertuples()}
         ours[AVERAGE] = _mean([values for name, values in ours.items() if _columns()[name].averaged])
         for row in of_method.itertuples():
             mean, sd, n = over_seeds.mean_and_sd(100 * ours[row.task].to_numpy())
@@ -65,17 +68,21 @@ def lists(grid: Grid, compared: pd.DataFrame) -> list[tuple[Table, Table]]:
     return pairs
 
 
+@cache
 def _columns() -> dict[str, Column]:
     """Name -> column of every task's dev sets."""
     return {column.name: column for task in TASKS.values() for column in columns_of(task, "validation")}
 
 
-def _ours(grid: Grid, scores: pd.DataFrame, method: str, name: str, metric: str) -> pd.Series:
-    """[seeds] our scores for a published number, as fractions; empty if nothing was run for it."""
+def _ours(scores: dict[Any, pd.DataFrame], method: str, name: str, metric: str) -> pd.Series:
+    """[seeds] our scores for a published number, as fractions; empty if nothing was run for it.
+
+    Args:
+        scores: (method, task) -> rows of ``scores.csv``.
+    """
     column = _columns()[name]
-    if column.task.name not in grid.tasks:
-        return pd.Series(dtype=float)
-    return seed_scores(scores, method, column, metric)
+    run = scores.get((method, column.task.name))
+    return pd.Series(dtype=float) if run is None else seed_scores(run, method, column, metric)
 
 
 def _mean(of_tasks: list[pd.Series]) -> pd.Series:
