@@ -3,23 +3,65 @@
 import ast
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from adkd.base import source
 from adkd.base.errors import InputError
+from adkd.methods import registry
+from adkd.plan.stages import STAGES
 
 PACKAGES = ("adkd", "baselines")
 SEARCHED = ("SPACE", "GRID")
 """Names of search spaces at the top of a module: no run depends on them, for its spec has every setting."""
+_ROOT = Path(__file__).resolve().parents[2]
 
 
-def code(*roots: Path) -> str:
+@dataclass(frozen=True)
+class Module:
+    """What a fingerprint takes from one file."""
+
+    name: str
+    """Its path below the directory that its outermost package lies in."""
+    digest: str
+    """Of its syntax tree."""
+    imported: tuple[Path, ...]
+    """The files of the suite that importing it runs."""
+
+
+Modules = dict[Path, Module]
+
+
+class Codes:
+    """Fingerprints of the code of stages, each computed once; every file is read once."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str | None], str] = {}
+        self._modules: Modules = {}
+
+    def __call__(self, stage: str, method: str | None = None) -> str:
+        """The fingerprint of a stage's code; of a stage that runs a method with that method's file.
+
+        Raises:
+            InputError: code that a result depends on is missing.
+        """
+        key = stage, method if STAGES[stage].per_method else None
+        if key not in self._codes:
+            files = [_ROOT.joinpath(*STAGES[stage].module.split(".")).with_suffix(".py")]
+            self._codes[key] = code(*files, *map(registry.file, filter(None, key[1:])), known=self._modules)
+        return self._codes[key]
+
+
+def code(*roots: Path, known: Modules | None = None) -> str:
     """sha256 over the syntax trees of ``roots`` and of all that they import from the suite's own packages.
 
     Comments, docstrings, formatting, search spaces and where the files lie do not count. Imports are read, not
     executed: absolute and relative ones, also inside functions. A module that is loaded by a computed name has to be a
     root itself.
+
+    Args:
+        known: modules that were read before; what is read is added.
 
     Raises:
         InputError: a root does not exist.
@@ -27,18 +69,25 @@ def code(*roots: Path) -> str:
     for root in roots:
         if not root.is_file():
             raise InputError(f"{root} is not a module")
-    waiting = [(_top(root.resolve()), root.resolve()) for root in roots]
-    trees: dict[str, str] = {}
-    looked_up: set[tuple[Path, str]] = set()
+    known = {} if known is None else known
+    waiting = [root.resolve() for root in roots]
+    reached: Modules = {}
     while waiting:
-        top, path = waiting.pop()
-        name = path.relative_to(top)
-        if name.as_posix() not in trees:
-            trees[name.as_posix()], imported = _parsed(name, path.read_text())
-            new = {(top, module) for module in imported} - looked_up
-            looked_up |= new
-            waiting += [(top, file) for _, module in new for file in _files(top, module)]
-    return hashlib.sha256("\n".join(f"{name} {trees[name]}" for name in sorted(trees)).encode()).hexdigest()
+        path = waiting.pop()
+        if path not in reached:
+            if path not in known:
+                known[path] = _read(path)
+            reached[path] = known[path]
+            waiting += reached[path].imported
+    lines = sorted(f"{module.name} {module.digest}" for module in reached.values())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _read(path: Path) -> Module:
+    top = _top(path)
+    name = path.relative_to(top)
+    digest, imported = _parsed(name, path.read_text())
+    return Module(name.as_posix(), digest, tuple({file for module in imported for file in _files(top, module)}))
 
 
 def _top(path: Path) -> Path:
@@ -68,7 +117,7 @@ def _parsed(path: Path, text: str) -> tuple[str, tuple[str, ...]]:
     tree.body = [node for node in tree.body if not _searched(node)]
     imported = source.imported_modules(tree, path.parent.parts)
     ours = (name for name in imported if name.partition(".")[0] in PACKAGES)
-    return hashlib.sha256(_text(tree).encode()).hexdigest(), tuple(dict.fromkeys(ours))
+    return hashlib.sha256(_text(tree).encode()).hexdigest(), tuple(ours)
 
 
 def _text(node: object) -> str:

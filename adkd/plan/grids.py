@@ -10,9 +10,10 @@ from adkd.plan import config as configs
 from adkd.plan import tuned
 from adkd.plan.ablations import Point, ablations
 from adkd.plan.config import Config
+from adkd.plan.fingerprint import Codes
 from adkd.plan.grid import MAIN, SHARED, TEACHER, UNTUNED, Grid, Run
 from adkd.plan.results import Results
-from adkd.plan.students import Codes, Student, students
+from adkd.plan.students import Student, students
 from adkd.plan.studies import Study
 
 

@@ -12,6 +12,7 @@ from adkd.base.errors import InputError, unknown
 from adkd.base.records import Record, Spec
 from adkd.plan import tuned
 from adkd.plan.config import Config
+from adkd.plan.fingerprint import Codes
 from adkd.plan.grid import MAIN, UNTUNED, Grid
 from adkd.plan.grids import Planned, add_grids
 from adkd.plan.results import Results
@@ -115,8 +116,9 @@ class Plan:
         """Write every spec and every grid below ``ROOT/plan``; files that would not change keep their time stamp."""
         for spec in self.specs.values():
             self.results.write_spec(spec)
+        codes = Codes()
         for stage in ANALYSES:
-            record = AnalysisSpec(stage=stage.name, code=stage.code())
+            record = AnalysisSpec(stage=stage.name, code=codes(stage.name))
             record.write_if_changed(self.results.plan_file(stage.name))
         for grid in self.grids.values():
             grid.write_if_changed(grid.file)

@@ -4,14 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from adkd.base.errors import unknown
-from adkd.methods import registry
-from adkd.plan import fingerprint
-
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -28,11 +23,6 @@ class Stage:
     needs_device: bool = False
     per_method: bool = False
     """Whether its code includes the file of the method that it runs."""
-
-    def code(self, method: str | None = None) -> str:
-        """The fingerprint of its code, the method's file included where it runs one."""
-        files = [_ROOT.joinpath(*self.module.split(".")).with_suffix(".py")]
-        return fingerprint.code(*files, *([registry.file(method)] if method else []))
 
     @cached_property
     def work(self) -> Callable[..., Any]:

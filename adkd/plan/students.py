@@ -13,6 +13,7 @@ from adkd.methods.method_config import STORED, MethodConfig, TokenMap
 from adkd.plan import config as configs
 from adkd.plan.ablations import Point
 from adkd.plan.config import Config
+from adkd.plan.fingerprint import Codes
 from adkd.plan.grid import SHARED
 from adkd.plan.specs import (
     ExplainSpec,
@@ -26,25 +27,6 @@ from adkd.plan.specs import (
     TeacherSpec,
     TrialSpec,
 )
-from adkd.plan.stages import STAGES
-
-
-class Codes:
-    """Fingerprints of the code of stages, each computed once."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str | None], str] = {}
-
-    def __call__(self, stage: str, method: str | None = None) -> str:
-        """The fingerprint of a stage's code; of a stage that runs a method with that method's file.
-
-        Raises:
-            InputError: code that a result depends on is missing.
-        """
-        key = stage, method if STAGES[stage].per_method else None
-        if key not in self._known:
-            self._known[key] = STAGES[stage].code(key[1])
-        return self._known[key]
 
 
 def students(

@@ -15,6 +15,7 @@ from adkd.base.records import Spec
 from adkd.plan import config as configs
 from adkd.plan.ablations import Point
 from adkd.plan.config import Config
+from adkd.plan.fingerprint import Codes
 from adkd.plan.space import Space, extremes, space_of, split
 from adkd.plan.specs import (
     OfTrials,
@@ -26,7 +27,7 @@ from adkd.plan.specs import (
     StudySpec,
     WorkerSpec,
 )
-from adkd.plan.students import Codes, Student
+from adkd.plan.students import Student
 
 
 @dataclass(frozen=True)

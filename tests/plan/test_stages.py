@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adkd.__main__ import app
+from adkd.plan.fingerprint import Codes
 from adkd.plan.results import REPORTS
 from adkd.plan.specs import AnySpec
 from adkd.plan.stages import RESULTS, STAGES
@@ -17,7 +18,7 @@ RULES = Path(__file__).parents[2] / "workflow" / "rules"
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 def test_a_stage_can_be_carried_out_and_has_a_verb_and_a_rule_of_its_name(stage):
     assert callable(stage.work)
-    assert len(stage.code("adkd" if stage.per_method else None)) == 64
+    assert len(Codes()(stage.name, "adkd")) == 64
     assert CliRunner().invoke(app, [stage.name, "--help"]).exit_code == 0
     rules = "".join(file.read_text() for file in RULES.glob("*.smk"))
     rule = "ablation" if stage.name == "curve" else stage.name
