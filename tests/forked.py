@@ -8,12 +8,14 @@ give the same files.
 import atexit
 import json
 import os
+import runpy
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,11 +27,13 @@ socket.send_fds(server, [json.dumps([sys.argv[2:], os.getcwd(), dict(os.environ)
 os._exit(int(server.recv(16) or 1))
 """
 ADKD = """#!/bin/sh
-exec "{python}" -SE "{folder}/client.py" "{folder}/socket" "$@"
+exec "{python}" -SE "{folder}/client.py" "{folder}/socket" adkd "$@"
 """
 PYTHON = """#!/bin/sh
-if [ "$1 $2" = "-m adkd" ]; then shift 2; exec "{folder}/adkd" "$@"; fi
-exec "{python}" "$@"
+case "$1 $2" in
+"-m adkd" | "-m adkd."*) shift; exec "{python}" -SE "{folder}/client.py" "{folder}/socket" "$@" ;;
+*) exec "{python}" "$@" ;;
+esac
 """
 BESIDE_IT = """
 import runpy, sys
@@ -43,13 +47,13 @@ def start(module: str) -> list[str]:
 
     The Snakefile looks for ``adkd`` beside the Python that runs it.
     """
-    if module == "adkd":
-        return [str(folder() / "adkd")]
+    if module.partition(".")[0] == "adkd":
+        return [python(), "-m", module]
     return [sys.executable, "-c", BESIDE_IT, python(), module]
 
 
 def python() -> str:
-    """A Python whose ``-m adkd`` is this ``adkd``."""
+    """A Python that forks ``-m adkd``, and modules of the package."""
     return str(folder() / "python")
 
 
@@ -106,18 +110,19 @@ def serve(listening: socket.socket) -> None:
 
 def carry_out(client: socket.socket) -> int:
     """Carry out the command of a client, on its terminal, and return the exit status."""
-    from adkd.__main__ import main
-
     message, descriptors, _, _ = socket.recv_fds(client, 1 << 20, 3)
-    arguments, folder, variables = json.loads(message)
+    (module, *arguments), folder, variables = json.loads(message)
     for own, descriptor in enumerate(descriptors):
         os.dup2(descriptor, own)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)
-    sys.argv = ["adkd", *arguments]
+    sys.argv = [module, *arguments]
     try:
-        main()
+        if module == "adkd":
+            import_module("adkd.__main__").main()
+        else:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
         status: object = 0
     except SystemExit as stop:
         status = stop.code or 0
