@@ -29,7 +29,7 @@ from adkd.training.loop import Trainer
 from tests import forked
 from tests.small_models import STUDENT, TEACHER, batch, classifier
 
-TINY = Models(Shape(4, 32, 4), Shape(2, 32, 4))
+TINY = Models(Shape(4, 16, 1), Shape(2, 16, 1))
 SIZES = Sizes(
     small=TINY,
     large=TINY,
