@@ -265,6 +265,7 @@ def everything(results):
     return table, {path.name: path.read_bytes() for path in files}
 
 
+@pytest.mark.workflow
 @pytest.mark.usefixtures("svg_alone")
 def test_tables_are_the_mean_and_sd_over_seeds_and_are_rebuilt_byte_by_byte(explained):
     results = explained(noisy, tasks=("rte", "stsb"), skipped=(("vanilla_kd", "stsb"),))
@@ -292,6 +293,7 @@ def test_tables_are_the_mean_and_sd_over_seeds_and_are_rebuilt_byte_by_byte(expl
     assert tests.iloc[0]["difference"] == pytest.approx(expected)
 
 
+@pytest.mark.workflow
 @pytest.mark.usefixtures("svg_alone")
 def test_six_seeds_and_a_large_gap_give_a_star(explained):
     options = {"skill": {"finetune": 1.0, "adkd": 1.5}, "seeds": (1, 2, 3, 4, 5, 6)}
@@ -317,6 +319,7 @@ def test_one_seed_has_no_sd_and_no_test_and_an_undefined_measure_is_a_dash(expla
     assert "nan" not in text
 
 
+@pytest.mark.workflow
 def test_labels_of_the_figure_lie_neither_on_one_another_nor_outside(explained):
     skill = dict.fromkeys(("one_method", "another_method", "vanilla_kd", "finetune", "pkd", "tinybert", "adkd"), 1.5)
     results = explained(lambda method, task, teacher, rng: noisy("", task, teacher, rng), skill=skill)

@@ -186,6 +186,7 @@ def test_the_figures_of_a_study_show_every_trial():
         assert [to_hex(part.get_facecolor()[0]) == VERMILION for part in axes.collections] == [False, True, False]
 
 
+@pytest.mark.workflow
 def test_the_same_results_are_the_same_files_and_their_text_stays_text(scored):
     grid, _, results = scored()
 

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import importlib, pkgutil, sys
 from adkd import analysis
@@ -12,5 +14,6 @@ for module in pkgutil.walk_packages(analysis.__path__, "adkd.analysis."):
 """
 
 
+@pytest.mark.workflow
 def test_no_module_imports_torch():
     subprocess.run([sys.executable, "-c", SCRIPT], check=True)

@@ -54,6 +54,7 @@ def test_ours_are_the_scores_of_the_runs(tree):
         assert row.n == 3
 
 
+@pytest.mark.workflow
 def test_an_average_needs_every_task_that_it_is_the_mean_of(tree):
     some, _ = made(tree(tasks=("mrpc", "rte"), seeds=(1, 2)))
     assert (some.loc[some["task"] == "average", "n"] == 0).all()

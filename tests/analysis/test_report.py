@@ -35,6 +35,7 @@ def test_a_part_that_was_not_made_is_one_line_with_its_command(reported):
         assert "<table" in section(text, name)
 
 
+@pytest.mark.workflow
 def test_every_part_that_was_made_is_shown(reported):
     text = page(reported(whole=True))
     for name in OPTIONAL:
@@ -49,6 +50,7 @@ def test_every_part_that_was_made_is_shown(reported):
     assert "<sup>a</sup> recalled" in section(text, "published")
 
 
+@pytest.mark.workflow
 def test_a_table_of_reasons_or_costs_says_its_test_and_its_limits_once(reported):
     text = page(reported(whole=True))
     for name, said in (("fidelity", "paired sign-flip test over seeds"), ("cost", "Machine: cpu, 1 thread(s)")):
@@ -63,6 +65,7 @@ def test_a_table_of_reasons_or_costs_says_its_test_and_its_limits_once(reported)
     assert f">{STARRED[0]}</th>" in starred[0]
 
 
+@pytest.mark.workflow
 def test_an_example_of_another_making_is_refused(reported):
     found = reported(whole=True)
     write_explanation(found, "students/adkd/rte/seed-1", [], planned=False)
@@ -101,6 +104,7 @@ def test_curves_hold_every_epoch_of_every_run(reported):
         assert history[one["kept"][which]].kept
 
 
+@pytest.mark.workflow
 def test_examples_follow_the_rule_and_show_the_teachers_class(reported):
     found = reported(whole=True, tasks=("mnli", "stsb"))
     for name, shown in payload(page(found))["explained"].items():
@@ -137,6 +141,7 @@ def test_the_rule_takes_best_median_and_worst():
     assert spread({}) == []
 
 
+@pytest.mark.workflow
 def test_what_others_wrote_is_text(reported):
     found = reported(whole=True)
     text = page(found)
@@ -146,6 +151,7 @@ def test_what_others_wrote_is_text(reported):
     assert {NASTY, "<b>", "a&b", '"'} <= tokens
 
 
+@pytest.mark.workflow
 def test_the_page_asks_for_nothing(reported):
     text = page(reported(whole=True))
     markup = re.sub(r"(<script[^>]*>).*?</script>", r"\1", text, flags=re.DOTALL)
@@ -156,6 +162,7 @@ def test_the_page_asks_for_nothing(reported):
     assert "default-src 'none'" in text
 
 
+@pytest.mark.workflow
 def test_the_same_results_are_the_same_page_of_bounded_size(reported, tmp_path):
     found = reported(whole=True)
     first = page(found)
@@ -220,6 +227,7 @@ def test_one_seed_has_no_interval(reported):
     assert "±" not in re.search("<tbody.*</table>", section(text, "scores"), re.DOTALL).group()
 
 
+@pytest.mark.workflow
 def test_a_method_alone_is_compared_with_nothing(reported):
     text = page(reported(whole=True, skill={"adkd": 1.0}, tasks=("rte",)))
     assert "nothing to compare" in section(text, "differences")
@@ -239,6 +247,7 @@ def test_a_figure_takes_the_fonts_and_colours_of_the_page_and_says_its_marks(rep
     assert {f"--{name}" for name in VARIABLES.values()} <= defined
 
 
+@pytest.mark.workflow
 def test_ids_are_unique_on_the_page_and_every_reference_has_its_target(reported):
     text = page(reported(whole=True))
     ids = re.findall(r'\bid="([^"]+)"', text)

@@ -24,6 +24,8 @@ from adkd.training.run import write_logits
 
 from .conftest import START, regridded, replaced, student_spec
 
+pytestmark = pytest.mark.workflow
+
 ENTAILMENT = ("entailment", "not_entailment")
 THREE = ("entailment", "neutral", "contradiction")
 SERVER = {

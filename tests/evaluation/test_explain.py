@@ -143,6 +143,7 @@ def whole(examples, labels):
     return Batch(ids, types, torch.ones_like(ids), torch.from_numpy(labels), torch.arange(len(examples)))
 
 
+@pytest.mark.workflow
 def test_the_token_that_determines_the_class_comes_first_and_is_faithful():
     model, rng = classifier(STUDENT, 2, dtype=torch.float32), np.random.default_rng(11)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)

@@ -128,6 +128,7 @@ def test_a_trial_of_a_space_with_other_choices_is_refused_too(study):
         study("adkd", trials=4, batch=2, space={"adkd": {"top_k": {"choices": [16]}}}).points(1)
 
 
+@pytest.mark.workflow
 @pytest.mark.usefixtures("svg_alone")
 def test_the_outcome_of_a_study(study):
     one = study(trials=8, batch=4, seeds=[1, 2])

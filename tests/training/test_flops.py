@@ -58,6 +58,7 @@ def trainer(data, name, outputs=3):
     )
 
 
+@pytest.mark.workflow
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("name", registry.names())
 def test_the_count_equals_that_of_a_complete_run(data, name, outputs):
