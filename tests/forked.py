@@ -43,7 +43,7 @@ runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 
 
 def start(module: str) -> list[str]:
-    """The beginning of a command that runs ``adkd``, or a module whose children find this ``adkd``.
+    """The beginning of a command that runs ``adkd``, a module of it, or one whose children find this ``adkd``.
 
     The Snakefile looks for ``adkd`` beside the Python that runs it.
     """

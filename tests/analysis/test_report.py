@@ -229,7 +229,7 @@ def test_one_seed_has_no_interval(reported):
 
 @pytest.mark.workflow
 def test_a_method_alone_is_compared_with_nothing(reported):
-    text = page(reported(whole=True, skill={"adkd": 1.0}, tasks=("rte",)))
+    text = page(reported(whole=True, skill={"adkd": 1.0}))
     assert "nothing to compare" in section(text, "differences")
     assert "<table" not in section(text, "differences")
 
