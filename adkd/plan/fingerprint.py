@@ -46,11 +46,12 @@ class Codes:
         Raises:
             InputError: code that a result depends on is missing.
         """
-        key = stage, method if STAGES[stage].per_method else None
-        if key not in self._codes:
+        method = method if STAGES[stage].per_method else None
+        if (stage, method) not in self._codes:
             files = [_ROOT.joinpath(*STAGES[stage].module.split(".")).with_suffix(".py")]
-            self._codes[key] = code(*files, *map(registry.file, filter(None, key[1:])), known=self._modules)
-        return self._codes[key]
+            files += [registry.file(method)] if method else []
+            self._codes[stage, method] = code(*files, known=self._modules)
+        return self._codes[stage, method]
 
 
 def code(*roots: Path, known: Modules | None = None) -> str:
