@@ -68,7 +68,7 @@ report: setup ## All results on one page, results/report.html, and Snakemake's o
 test: $(VENV)/.installed-dev ## Run all tests, including the tiny grid from end to end. Needs no hub.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-fast: $(VENV)/.installed-dev ## Run the tests that start no Snakemake, no browser and few processes, and do not take seconds.
+test-fast: $(VENV)/.installed-dev ## Run the quick tests: no Snakemake, no browser, few processes.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not workflow"
 
 bench: setup ## Measure speed and memory: results/bench.json, bench.md. GLUE=DIR adds complete runs on real tasks.
