@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from adkd.methods import contract
 from adkd.methods.contract import Batch, LossTerms, Pass
-from adkd.methods.losses import task_loss
+from adkd.methods.losses import mean, task_loss
 from adkd.methods.method_config import MethodConfig
 
 
@@ -16,4 +16,5 @@ class Config(MethodConfig):
 
 class Method(contract.Method[Config]):
     def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
-        return {"task": (1.0, task_loss(student.logits, batch.labels, regression=self.setup.regression))}
+        of_examples = task_loss(student.logits, batch.labels, regression=self.setup.regression)
+        return {"task": (1.0, mean(of_examples, batch.counts.examples))}

@@ -4,19 +4,25 @@
 divided by the number of classes (``KLDivLoss(reduction="mean")``), and the squared error is a mean over examples,
 layers and dimensions. The student's last layer learns from no layer.
 
-Departures: for regression, which the paper does not treat, the squared error between the two outputs replaces the
-divergence. The config decides how the student is initialised, for all methods alike.
+Departures:
+
+* For regression, which the paper does not treat, the squared error between the two outputs replaces the divergence.
+* The config decides how the student is initialised, for all methods alike. The paper takes the first layers of BERT.
+* The released code trains in the order of the file, without shuffling, and selects by accuracy on MRPC and QQP, where
+  we select by F1. The sizes of both were not measured.
+* The released code optimises by Adam without bias correction. The settings ``bias_correction``, ``adam_epsilon`` and
+  ``clip_by`` do the same (``paper.yaml``); with the defaults a step on RTE is on average 3.5 times as short.
 """
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Interval
-from torch.nn.functional import mse_loss, normalize
+from torch.nn.functional import normalize
 
 from adkd.methods import contract
 from adkd.methods.contract import Batch, LossTerms, Pass
-from adkd.methods.losses import soft_loss, task_loss
+from adkd.methods.losses import mean, soft_loss, task_loss
 from adkd.methods.method_config import MethodConfig, Shape
 
 
@@ -90,8 +96,9 @@ class Method(contract.Method[Config]):
             squared_temperature=True,
             mean_over_classes=True,
         )
+        task, patient = task_loss(student.logits, batch.labels, regression=regression), (ours - theirs).square()
         return {
-            "task": (1 - config.alpha, task_loss(student.logits, batch.labels, regression=regression)),
-            "kd": (config.alpha, soft),
-            "patient": (config.beta, mse_loss(ours, theirs)),
+            "task": (1 - config.alpha, mean(task, batch.counts.examples)),
+            "kd": (config.alpha, mean(soft, batch.counts.examples)),
+            "patient": (config.beta, mean(patient.mean(dim=(1, 2)), batch.counts.examples)),
         }

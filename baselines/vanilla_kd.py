@@ -1,7 +1,11 @@
 """Vanilla knowledge distillation (Hinton et al. 2015, arXiv:1503.02531).
 
-``L = alpha T^2 KL(teacher || student) + (1 - alpha) L_task``. For regression, which the paper does not treat, the
-squared error between the two outputs replaces the divergence, and T has no effect.
+``L = alpha T^2 KL(teacher || student) + (1 - alpha) L_task``. PKD's code, whose runs of plain distillation are often
+quoted, also divides the divergence by the number of classes C (``mean_over_classes``). Without that division the same
+alpha weighs the divergence C times as much: alpha 0.7 with two classes acts like 0.82.
+
+Departure: for regression, which the paper does not treat, the squared error between the two outputs replaces the
+divergence, and T has no effect.
 """
 
 from dataclasses import dataclass
@@ -11,7 +15,7 @@ from annotated_types import Gt, Interval
 
 from adkd.methods import contract
 from adkd.methods.contract import Batch, LossTerms, Pass
-from adkd.methods.losses import soft_loss, task_loss
+from adkd.methods.losses import mean, soft_loss, task_loss
 from adkd.methods.method_config import MethodConfig
 
 
@@ -21,6 +25,8 @@ class Config(MethodConfig):
     """Weight of the teacher's soft answers; the gold labels get 1 - alpha."""
     temperature: Annotated[float, Gt(0)] = 10.0
     """Softmax temperature T; the loss is multiplied by T^2."""
+    mean_over_classes: bool = False
+    """Also divide the divergence by the number of classes, as PKD's code does."""
 
 
 SPACE = {"alpha": {"low": 0.0, "high": 1.0}, "temperature": {"low": 1.0, "high": 20.0, "log": True}}
@@ -44,8 +50,10 @@ class Method(contract.Method[Config]):
             regression=regression,
             divergence=True,
             squared_temperature=True,
+            mean_over_classes=self.config.mean_over_classes,
         )
+        task, examples = task_loss(student.logits, batch.labels, regression=regression), batch.counts.examples
         return {
-            "task": (1 - alpha, task_loss(student.logits, batch.labels, regression=regression)),
-            "kd": (alpha, soft),
+            "task": (1 - alpha, mean(task, examples)),
+            "kd": (alpha, mean(soft, examples)),
         }

@@ -1,5 +1,7 @@
 """Small BERT classifiers and batches for the tests: real models, random weights large enough to have opinions."""
 
+from dataclasses import replace
+
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
@@ -64,6 +66,12 @@ def batch(outputs: int, *, lengths: tuple[int, ...] = (9, 5, 7), extra: int = 0,
     else:
         labels = torch.arange(len(lengths)) % outputs
     return Batch(ids, torch.zeros_like(ids), mask, labels, torch.arange(len(lengths)))
+
+
+def part(whole: Batch, rows: slice) -> Batch:
+    """Some examples of a batch, which keep its padding and the counts of the whole."""
+    tensors = ("input_ids", "token_type_ids", "mask", "labels", "rows")
+    return replace(whole, **{name: getattr(whole, name)[rows] for name in tensors})
 
 
 def one_example(whole: Batch, row: int) -> Batch:

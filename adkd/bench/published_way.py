@@ -6,6 +6,8 @@ with it, and tests require the fast version to give the same losses.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +19,10 @@ from adkd.data.batches import Batch
 def padded(batch: Batch, length: int) -> Batch:
     """The same batch, with every example padded to ``length`` tokens."""
     more = length - batch.mask.shape[1]
-    fields = {name: pad(getattr(batch, name), (0, more)) for name in ("input_ids", "token_type_ids", "mask")}
-    return type(batch)(**fields, labels=batch.labels, rows=batch.rows)
+    fields: dict[str, Any] = {
+        name: pad(getattr(batch, name), (0, more)) for name in ("input_ids", "token_type_ids", "mask")
+    }
+    return replace(batch, **fields)
 
 
 class Descent:
@@ -45,14 +49,19 @@ def predict(student: nn.Module, batches: Iterable[Batch]) -> Tensor:
     return torch.cat([embeddings_and_logits(student, batch)[1] for batch in batches])
 
 
-def embeddings_and_logits(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """[B, L, H] the output of the embedding block, and [B, C] logits."""
-    out = model(
-        input_ids=batch.input_ids,
-        attention_mask=batch.mask,
-        token_type_ids=batch.token_type_ids,
-        output_hidden_states=True,
-    )
+def embeddings_and_logits(model: nn.Module, batch: Batch, scale: float = 1.0) -> tuple[Tensor, Tensor]:
+    """[B, L, H] the output of the embedding block, multiplied by ``scale``, and [B, C] logits."""
+    block: Any = model.get_submodule("bert.embeddings")
+    hook = block.register_forward_hook(lambda module, inputs, output: output * scale)
+    try:
+        out = model(
+            input_ids=batch.input_ids,
+            attention_mask=batch.mask,
+            token_type_ids=batch.token_type_ids,
+            output_hidden_states=True,
+        )
+    finally:
+        hook.remove()
     return out.hidden_states[0], out.logits
 
 
@@ -65,16 +74,24 @@ def view_losses(logits: Tensor, labels: Tensor) -> list[Tensor]:
     return [-torch.log(torch.softmax(logits, dim=1))[:, c].mean() for c in range(logits.shape[1])]
 
 
-def maps(embeddings: Tensor, logits: Tensor, labels: Tensor, top_k: int | None, create_graph: bool) -> Sequence[Tensor]:
-    """Normalised token maps [B, L], one per view."""
+def maps_and_logits(
+    model: nn.Module, batch: Batch, steps: int, top_k: int | None, create_graph: bool
+) -> tuple[Sequence[Tensor], Tensor]:
+    """Normalised token maps [B, L], one per view, and the logits [B, C] of the last step, the whole input."""
+    gradients: list[list[Tensor]] = []
+    for k in range(1, steps + 1):
+        embeddings, logits = embeddings_and_logits(model, batch, k / steps)
+        losses = view_losses(logits, batch.labels)
+        gradients.append(
+            [torch.autograd.grad(x, embeddings, create_graph=create_graph, retain_graph=True)[0] for x in losses]
+        )
     normalised = []
-    for loss in view_losses(logits, labels):
-        (gradient,) = torch.autograd.grad(loss, embeddings, create_graph=create_graph, retain_graph=True)
-        saliency = (gradient * embeddings).abs()
+    for of_view in zip(*gradients, strict=True):
+        saliency = (sum(of_view) / steps * embeddings).abs()
         if top_k is not None:
             saliency = saliency.sort(dim=-1, descending=True).values[..., :top_k]
         normalised.append(normalize(saliency.norm(dim=-1), dim=-1))
-    return normalised
+    return normalised, logits
 
 
 def adkd_loss(
@@ -86,12 +103,11 @@ def adkd_loss(
     temperature: float,
     beta: float,
     top_k: int | None,
+    steps: int = 1,
 ) -> Tensor:
     """The loss of one batch. ``student`` may be in train mode; ``teacher`` is in eval mode."""
-    teacher_embeddings, teacher_logits = embeddings_and_logits(teacher, batch)
-    theirs = maps(teacher_embeddings, teacher_logits, batch.labels, top_k, create_graph=False)
-    embeddings, logits = embeddings_and_logits(student, batch)
-    ours = maps(embeddings, logits, batch.labels, None, create_graph=True)
+    theirs, teacher_logits = maps_and_logits(teacher, batch, steps, top_k, create_graph=False)
+    ours, logits = maps_and_logits(student, batch, steps, None, create_graph=True)
     soft, hard = teacher_logits.detach() / temperature, logits / temperature
     if logits.shape[1] == 1:
         kd, task = mse_loss(hard, soft), mse_loss(logits[:, 0], batch.labels)

@@ -16,7 +16,8 @@ from adkd.base.files import write_json
 from adkd.base.seeds import derived
 from adkd.bench import published_way
 from adkd.bench.lengths import LONGEST
-from adkd.data.batches import Batch, Examples, shuffled
+from adkd.data.batches import Batch, Examples
+from adkd.data.batching import Batches
 from adkd.data.glue_metric import GlueMetric
 from adkd.data.tasks import task as task_named
 from adkd.plan.results import Results
@@ -36,7 +37,7 @@ def main(spec_file: Path, out: Path) -> None:
     signal = results.spec(spec.inputs.signals["logits"], SignalSpec)
     model = results.directory(signal.inputs.teacher) / "model"
     teacher = AutoModelForSequenceClassification.from_pretrained(model, attn_implementation="eager").eval()
-    order = torch.Generator().manual_seed(derived(spec.task, spec.seed, "order"))
+    order = Batches(examples, size, "random", torch.Generator().manual_seed(derived(spec.task, spec.seed, "order")))
     student = plain(new_student(spec, task.outputs, eager=True))
     settings = {name: spec.settings[name] for name in ("alpha", "temperature", "beta", "top_k")}
     steps = training.epochs * -(-len(examples) // size)
@@ -44,7 +45,7 @@ def main(spec_file: Path, out: Path) -> None:
     scores = []
     for _ in range(training.epochs):
         student.train()
-        for rows in shuffled(examples.lengths, size, order, chunk=1):
+        for rows in order.epoch():
             descent.step(published_way.adkd_loss(student, teacher, batch(examples, rows), **settings))
         batches = (batch(dev, rows) for rows in torch.arange(len(dev)).split(size))
         logits = published_way.predict(student, batches)

@@ -15,7 +15,8 @@ from torch.nn.functional import normalize
 from transformers import BertConfig, BertForSequenceClassification
 
 from adkd.bench import lengths, published_way
-from adkd.data.batches import Batch, Examples, by_length, shuffled
+from adkd.data.batches import Batch, Examples, by_length
+from adkd.data.batching import Batches
 from adkd.data.tasks import task as task_named
 from adkd.fetch.checkpoints import Shape
 from adkd.methods import registry
@@ -95,7 +96,7 @@ def _batches(case: Case, examples: Examples) -> list[Tensor]:
         return list(torch.randperm(len(examples), generator=generator).split(case.batch_size))
     if case.variant in ("evaluate", "signals"):
         return by_length(examples.lengths, BATCH_SIZE)
-    return shuffled(examples.lengths, case.batch_size, generator)
+    return Batches(examples, case.batch_size, "like_length", generator).epoch()
 
 
 def _middles(case: Case, examples: Examples, batches: list[Tensor]) -> list[Tensor]:
@@ -149,7 +150,8 @@ def _training(case: Case, examples: Examples, method: Method, phase_name: str | 
         device=device,
     )
     descent = Descent(student, method, training, steps=10**6)
-    return lambda rows: trainer.fit_epoch(phase, descent, [rows], epoch=0, epochs=1)
+    batches = trainer.batches(phase)
+    return lambda rows: trainer.fit_epoch(phase, descent, [batches.batch(rows)], epoch=0, epochs=1)
 
 
 def _published(case: Case, examples: Examples, outputs: int) -> Callable[[Tensor], object]:

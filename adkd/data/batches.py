@@ -1,4 +1,4 @@
-"""Prepared splits as batches of examples of similar length, padded to the longest of each batch."""
+"""Prepared splits as batches of examples, padded to the longest of each batch."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,8 +15,33 @@ from adkd.data.spec import DataReport
 
 
 @dataclass(frozen=True)
+class Counts:
+    """What the losses of a batch are divided by: scalars, or one number per example [B]; see ``losses.mean``.
+
+    The counts are those of the whole batch of a step, also where a part of it is computed at a time.
+    """
+
+    examples: Tensor
+    """Number of examples."""
+    tokens: Tensor
+    """Number of real tokens."""
+    pairs: Tensor
+    """Number of pairs of real tokens of one example."""
+
+    @classmethod
+    def of(cls, mask: Tensor) -> Self:
+        """The counts of a batch with this mask [B, L]."""
+        lengths = mask.sum(1)
+        return cls(torch.tensor(len(mask)), lengths.sum(), lengths.square().sum())
+
+    def to(self, device: torch.device) -> Self:
+        """The same counts on another device."""
+        return type(self)(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+
+
+@dataclass(frozen=True)
 class Batch:
-    """Examples of similar length, padded to the longest of them."""
+    """Examples, padded to the longest of them."""
 
     input_ids: Tensor
     """[B, L] int64"""
@@ -28,10 +53,18 @@ class Batch:
     """[B] int64 class numbers, or float32 for regression."""
     rows: Tensor
     """[B] int64: row numbers in the split."""
+    counts: Counts = None  # type: ignore[assignment]
+    """What its losses are divided by; by default the numbers of this batch."""
+
+    def __post_init__(self) -> None:
+        if self.counts is None:
+            object.__setattr__(self, "counts", Counts.of(self.mask))
 
     def to(self, device: torch.device) -> Self:
         """The same batch on another device."""
-        return type(self)(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "counts"}
+        moved = {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
+        return type(self)(**moved, counts=self.counts.to(device))
 
 
 @dataclass(frozen=True)
@@ -118,23 +151,6 @@ class Examples:
 def data_fingerprint(directory: Path) -> str:
     """sha256 over everything that a run sees of prepared data."""
     return DataReport.read(directory / "data.json", "snakemake").fingerprint
-
-
-def shuffled(lengths: Tensor, batch_size: int, generator: torch.Generator, chunk: int = 50) -> list[Tensor]:
-    """Batches of one epoch, in random order: every row in exactly one, rows of similar length together.
-
-    Rows are shuffled, sorted by length within stretches of ``chunk`` batches, cut into batches, and these shuffled.
-
-    Args:
-        lengths: [n] number of tokens of every row.
-        batch_size: rows in a batch; one batch is smaller if it does not divide n.
-        generator: the only source of randomness.
-        chunk: number of batches that are sorted together; 1 keeps the order fully random.
-    """
-    order = torch.randperm(len(lengths), generator=generator)
-    sorted_rows = [rows[lengths[rows].argsort(stable=True)] for rows in order.split(chunk * batch_size)]
-    batches = [batch for rows in sorted_rows for batch in rows.split(batch_size)]
-    return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 
 
 def by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:

@@ -46,6 +46,8 @@ class Pass:
     ``token_map`` names a later layer."""
     logits_from: Callable[[Tensor], Tensor] = _NOT_REQUESTED
     """The rest of the model as a function: states [B, L, H] -> logits [B, C]."""
+    redrawn_states: Callable[[], Tensor] = _NOT_REQUESTED
+    """``states`` [B, L, H] of another pass over the same batch: with new dropout in train mode."""
 
     def float(self) -> Self:
         """The same pass with every tensor in float32, for losses after a pass in bfloat16."""

@@ -1,7 +1,7 @@
 """The base of every method's ``Config``: what is known of a method before any tensor exists. Imports no torch."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from adkd.data.tasks import Task
 from adkd.fetch.checkpoints import Shape
@@ -25,6 +25,8 @@ class TokenMap:
     """Number of steps m of integrated gradients."""
     layer: float = 0.0
     """The layer whose input is attributed, from 0, the first (its input are the embeddings), to 1, the last."""
+    step_weights: Literal["equal", "released"] = "equal"
+    """Whether all steps weigh alike, or as in the released code of AD-KD, by the gold label's error."""
 
     def depth(self, layers: int) -> int:
         """The 0-based layer whose input is attributed, in an encoder of ``layers`` layers."""

@@ -35,6 +35,7 @@ def new_classifier(
     seed: int,
     layers: list[int] | None = None,
     eager: bool = False,
+    classifier_dropout: float | None = None,
 ) -> PreTrainedModel:
     """A pre-trained encoder with a new classification head.
 
@@ -44,15 +45,17 @@ def new_classifier(
         task, seed: what the head's first weights derive from, so that all methods start from the same ones.
         layers: which encoder layers to keep, 0-based, in order; None for all of them.
         eager: attention that can be differentiated twice, which fused attention cannot.
+        classifier_dropout: dropout before the head; None for the checkpoint's own.
 
     Raises:
         InputError: the checkpoint cannot be loaded, or lacks one of ``layers``.
     """
     path, _ = checkpoints.location(checkpoint)
+    dropout = {} if classifier_dropout is None else {"classifier_dropout": classifier_dropout}
     with torch.random.fork_rng(devices=[]):  # a checkpoint without a pooler gets one, the same for every method
         torch.manual_seed(derived(task, seed, "encoder"))
         model = AutoModelForSequenceClassification.from_pretrained(
-            path, local_files_only=True, num_labels=outputs, attn_implementation=_attention(eager)
+            path, local_files_only=True, num_labels=outputs, attn_implementation=_attention(eager), **dropout
         )
     if layers is not None:
         keep_layers(model, layers)

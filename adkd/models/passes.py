@@ -51,7 +51,12 @@ def forward(model: PreTrainedModel, batch: Batch, needs: frozenset[str], depth: 
     if "attentions" in needs:
         heads, pairs = shape(model).heads, zip(recorded["query"], recorded["key"], strict=True)
         kept["attentions"] = tuple(attention_scores(query, key, heads) for query, key in pairs)
-    return Pass(logits, logits_from=lambda states: logits_from(model, batch, states, depth), **kept)
+    return Pass(
+        logits,
+        logits_from=lambda states: logits_from(model, batch, states, depth),
+        redrawn_states=lambda: forward(model, batch, frozenset({"token_maps"}), depth).states,
+        **kept,
+    )
 
 
 def _recorders(model: nn.Module, needs: frozenset[str], depth: int, recorded: Recorded) -> Iterator[RemovableHandle]:

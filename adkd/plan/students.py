@@ -91,6 +91,7 @@ class Student:
         """Kind -> name of the stored outputs of the teacher that its method reads. Equal maps have equal names."""
         how = self.method_config.token_map or TokenMap()
         maps = f"maps-{how.top_k or 'all'}-{how.steps}" + (f"-layer-{how.layer}" if how.layer else "")
+        maps += "-released" if how.step_weights == "released" else ""
         names = {"logits": "logits", "cls": "cls", "token_maps": maps}
         needs = self.method_config.needs
         return {kind: f"signals/{self._teacher_of}/{name}" for kind, name in names.items() if kind in needs}

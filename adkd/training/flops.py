@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from adkd.data.batches import Batch, Examples, shuffled
+from adkd.data.batches import Batch, Examples
 from adkd.methods.contract import Phase
 from adkd.models import kernels
 from adkd.training.loop import Trainer, weighted_sum
@@ -79,12 +79,9 @@ def step_flops(trainer: Trainer, phase: Phase, length: int, rows: int = ROWS) ->
 
 def batches(trainer: Trainer, phase: Phase) -> Counter[tuple[int, int]]:
     """(examples, padded length) of a batch -> the number of such batches in a phase."""
-    training, order = trainer.settings(phase), trainer.batch_order()
-    lengths = trainer.examples.lengths
+    order, lengths = trainer.batches(phase), trainer.examples.lengths
     return Counter(
-        (len(rows), int(lengths[rows].max()))
-        for _ in range(training.epochs)
-        for rows in shuffled(lengths, training.batch_size, order)
+        (len(rows), int(lengths[rows].max())) for _ in range(trainer.settings(phase).epochs) for rows in order.epoch()
     )
 
 

@@ -15,7 +15,8 @@ from transformers import PreTrainedModel
 from adkd.base.errors import Diverged
 from adkd.base.progress import track
 from adkd.base.seeds import derived
-from adkd.data.batches import Batch, Examples, shuffled
+from adkd.data.batches import Batch, Examples
+from adkd.data.batching import Batches
 from adkd.methods.contract import LossTerms, Method, Phase
 from adkd.methods.settings import Training
 from adkd.models.passes import forward
@@ -63,15 +64,15 @@ class Trainer:
         training = self.settings(phase)
         steps = training.epochs * -(-len(self.examples) // training.batch_size)
         descent = Descent(self.model, self.method, training, steps)
-        order = self.batch_order()
+        batches = self.batches(phase)
         records: list[dict[str, Any]] = []
         best: dict[str, Tensor] = {}
         for epoch in range(training.epochs):
             began = time.perf_counter()
-            batches = shuffled(self.examples.lengths, training.batch_size, order)
             label = f"{phase.name} {epoch + 1}/{training.epochs}"
             self.model.train()
-            terms = self.fit_epoch(phase, descent, track(batches, label), epoch, training.epochs)
+            order = map(batches.batch, track(batches.epoch(), label))
+            terms = self.fit_epoch(phase, descent, order, epoch, training.epochs)
             score = self.score(self.model.eval()) if phase.selects else None
             if score is not None and self.keep_best and all(score > record["score"] for record in records):
                 best = {name: value.to("cpu", copy=True) for name, value in self.model.state_dict().items()}
@@ -88,14 +89,14 @@ class Trainer:
         return [record | {"kept": phase.selects and record is kept} for record in records]
 
     def fit_epoch(
-        self, phase: Phase, descent: "Descent", batches: Iterable[Tensor], epoch: int, epochs: int
+        self, phase: Phase, descent: "Descent", batches: Iterable[Batch], epoch: int, epochs: int
     ) -> dict[str, float]:
         """Train through one epoch (0-based) of ``epochs``.
 
         Args:
             phase: what to train.
             descent: makes the steps.
-            batches: rows of the train set.
+            batches: batches of the train set.
             epoch, epochs: what the method's ``progress`` follows from.
 
         Returns:
@@ -103,9 +104,9 @@ class Trainer:
         """
         progress = epoch / max(1, epochs - 1)
         sums: dict[str, Tensor] = {}
-        for step, rows in enumerate(batches, start=1):
+        for step, batch in enumerate(batches, start=1):
             with tensor_cores(self.device):
-                terms = self.loss_terms(phase, self.examples.batch(rows), progress)
+                terms = self.loss_terms(phase, batch, progress)
                 loss = weighted_sum(terms)
                 where = f"phase {phase.name}, epoch {epoch + 1}, step {step}"
                 check_finite(loss, terms, where)
@@ -128,13 +129,18 @@ class Trainer:
         """The training settings of a phase: its own ones, and those of the run otherwise."""
         return replace(self.training, **phase.training)
 
-    def batch_order(self) -> torch.Generator:
-        """The source of the order of batches. Every phase starts with a new one, and so has the same order."""
-        return torch.Generator().manual_seed(derived(self.task, self.seed, "order"))
+    def batches(self, phase: Phase) -> Batches:
+        """The batches of a phase. Every phase starts from the same seed, and so has the same order."""
+        training, generator = self.settings(phase), torch.Generator()
+        generator.manual_seed(derived(self.task, self.seed, "order"))
+        return Batches(self.examples, training.batch_size, training.batching, generator)
 
 
 class Descent:
-    """AdamW with a learning-rate schedule and gradient clipping, for the parameters of student and method."""
+    """AdamW with a learning-rate schedule and gradient clipping, for the parameters of student and method.
+
+    Without bias correction it is BertAdam (Devlin et al. 2019), whose moments are not corrected for their start at 0.
+    """
 
     def __init__(self, model: nn.Module, method: Method, training: Training, steps: int):
         self.parameters = [p for module in (model, method) for p in module.parameters() if p.requires_grad]
@@ -145,8 +151,17 @@ class Descent:
             eps=training.adam_epsilon,
             fused=True,
         )
+        if not training.bias_correction:
+            for p in self.parameters:
+                self.optimizer.state[p] = {
+                    # The moments are divided by 1 - beta^step, which is 1 after infinitely many steps.
+                    "step": torch.tensor(torch.inf, device=p.device),
+                    "exp_avg": torch.zeros_like(p),
+                    "exp_avg_sq": torch.zeros_like(p),
+                }
         self.schedule = LambdaLR(self.optimizer, rate(training, steps))
         self.clip = training.clip
+        self.clipped = [self.parameters] if training.clip_by == "model" else [[p] for p in self.parameters]
 
     def step(self, loss: Tensor, where: str) -> None:
         """Make one step of the optimizer and the schedule.
@@ -155,7 +170,7 @@ class Descent:
             Diverged: the gradient of ``loss`` is not finite.
         """
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        norm = torch.stack([nn.utils.clip_grad_norm_(part, self.clip) for part in self.clipped]).max()
         if not torch.isfinite(norm):
             raise Diverged(f"the gradient's norm is {norm.item()} at {where}; its loss terms were finite")
         self.optimizer.step()

@@ -79,8 +79,14 @@ def one_batch(model: PreTrainedModel, batch: Batch, kind: str, how: TokenMap | N
         with torch.no_grad():
             output = forward(model, batch, frozenset({kind}), how.depth(shape(model).layers))
         with torch.enable_grad():
-            states = output.states.requires_grad_()
-            return token_maps(output.logits_from, states, batch.mask, steps=how.steps, top_k=how.top_k).detach()
+            return token_maps(
+                output.logits_from,
+                output.states.requires_grad_(),
+                batch.mask,
+                steps=how.steps,
+                top_k=how.top_k,
+                labels=batch.labels if how.step_weights == "released" else None,
+            ).detach()
     with torch.no_grad():
         return getattr(forward(model, batch, frozenset({kind})), kind)
 

@@ -54,7 +54,14 @@ def new_learner(spec: LearnerSpec, results: Results, device: torch.device) -> Le
 
 def new_student(spec: LearnerSpec, outputs: int, *, eager: bool) -> PreTrainedModel:
     """A student from a checkpoint of its own, or from chosen layers of the teacher's pre-trained checkpoint."""
-    new = partial(new_classifier, outputs=outputs, task=spec.task, seed=spec.seed, eager=eager)
+    new = partial(
+        new_classifier,
+        outputs=outputs,
+        task=spec.task,
+        seed=spec.seed,
+        eager=eager,
+        classifier_dropout=spec.training.classifier_dropout,
+    )
     model, layers = spec.student.model, spec.student.from_teacher_layers
     if model is None:
         return new(spec.teacher_model, layers=list(layers or ()))

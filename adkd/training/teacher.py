@@ -11,7 +11,7 @@ from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
 from adkd.methods import contract
 from adkd.methods.contract import LossTerms, Pass, Phase, Setup
-from adkd.methods.losses import task_loss
+from adkd.methods.losses import mean, task_loss
 from adkd.methods.method_config import MethodConfig
 from adkd.models.encoder import new_classifier, shape
 from adkd.plan.reports import Scores
@@ -29,7 +29,8 @@ class FineTuning(contract.Method):
         return [Phase("train", self.loss, frozenset(), {})]
 
     def loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> LossTerms:
-        return {"task": (1.0, task_loss(student.logits, batch.labels, regression=self.setup.regression))}
+        of_examples = task_loss(student.logits, batch.labels, regression=self.setup.regression)
+        return {"task": (1.0, mean(of_examples, batch.counts.examples))}
 
 
 def train(spec: TeacherSpec, results: Results) -> None:
@@ -40,7 +41,8 @@ def train(spec: TeacherSpec, results: Results) -> None:
     """
     device = runtime.start_run(spec)
     task = task_named(spec.task)
-    model = new_classifier(spec.model, task.outputs, task=task.name, seed=spec.seed)
+    dropout = spec.training.classifier_dropout
+    model = new_classifier(spec.model, task.outputs, task=task.name, seed=spec.seed, classifier_dropout=dropout)
     size = shape(model)
     method = FineTuning(MethodConfig(), Setup(task.outputs, task.regression, size, size))
     data = results.directory(spec.inputs.data)

@@ -4,42 +4,13 @@ import pytest
 import torch
 
 from adkd.base.errors import InputError
-from adkd.data.batches import Examples, by_length, shuffled
+from adkd.data.batches import Examples, by_length
 from adkd.data.prepare import prepare
 from adkd.data.prepared import read_split
 from adkd.plan.results import Results
 from tests.conftest import DATA_SPEC
 
 LENGTHS = torch.randint(3, 90, (1003,), generator=torch.Generator().manual_seed(0))
-
-
-def order(seed: int, **settings) -> list[torch.Tensor]:
-    return shuffled(LENGTHS, 16, torch.Generator().manual_seed(seed), **settings)
-
-
-@pytest.mark.parametrize("batches", [order(1), order(1, chunk=1), by_length(LENGTHS, 16)])
-def test_every_row_is_in_just_one_batch(batches):
-    assert torch.equal(torch.cat(batches).sort().values, torch.arange(len(LENGTHS)))
-    assert sorted(map(len, batches)) == [1003 % 16] + [16] * (1003 // 16)
-
-
-def test_rows_of_a_batch_are_of_like_length_and_random_batches_are_not():
-    def padding(batches):
-        return sum(len(rows) * LENGTHS[rows].max().item() for rows in batches) / LENGTHS.sum().item() - 1
-
-    assert padding(order(1)) < 0.05
-    assert padding(order(1, chunk=1)) > 0.5
-
-
-def test_the_order_derives_from_the_generator_alone_and_is_no_order_of_length():
-    first, again, other = order(1), order(1), order(2)
-    assert all(map(torch.equal, first, again))
-    assert not torch.equal(torch.cat(first), torch.cat(other))
-    longest = torch.tensor([LENGTHS[rows].max() for rows in first])
-    assert not torch.equal(longest, longest.sort().values)
-    generator = torch.Generator().manual_seed(1)
-    epochs = [torch.cat(shuffled(LENGTHS, 16, generator)) for _ in range(2)]
-    assert not torch.equal(*epochs), "the next epoch has another order"
 
 
 def test_by_length_begins_with_the_longest():

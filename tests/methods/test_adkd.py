@@ -1,6 +1,7 @@
 """AD-KD's loss and its gradient against the plain version, in float64."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from adkd.bench import published_way
 from adkd.data.tasks import TASKS
 from adkd.methods.adkd import Config, Method
+from adkd.methods.attribution import released_weight
 from adkd.methods.contract import Pass, Setup
 from adkd.methods.method_config import TokenMap
 from adkd.models import kernels
@@ -29,15 +31,15 @@ def fast_loss(student, teacher, examples, config, progress=0.0):
 
 @pytest.mark.parametrize("mode", ["eval", "train"])
 @pytest.mark.parametrize("outputs", [1, 2, 3])
-@pytest.mark.parametrize("top_k", [None, 10])
-def test_loss_and_gradient_equal_the_plain_version(outputs, mode, top_k, monkeypatch):
+@pytest.mark.parametrize("special", [{}, {"top_k": 10}, {"steps": 3}], ids=["plain", "top_k", "steps"])
+def test_loss_and_gradient_equal_the_plain_version(outputs, mode, special, monkeypatch):
     fixed_dropout(monkeypatch)
     teacher, twin = frozen(classifier(TEACHER, outputs)), halve_dropout(classifier(STUDENT, outputs, seed=3))
     twin.train(mode == "train")
     student, examples = kernels.install(copy.deepcopy(twin)), batch(outputs, extra=2)
     student.set_attn_implementation(kernels.TWICE_DIFFERENTIABLE)
-    settings = {"alpha": 0.7, "temperature": 3.0, "beta": 10.0, "top_k": top_k}
-    fast, _ = fast_loss(student, teacher, examples, Config(**settings))
+    settings = {"alpha": 0.7, "temperature": 3.0, "beta": 10.0, "top_k": None} | special
+    fast, _ = fast_loss(student, teacher, examples, Config(**settings, step_weights="released"))
     fast.backward()
     live = copy.deepcopy(teacher).requires_grad_(True)
     slow = published_way.adkd_loss(twin, live, examples, **settings)
@@ -46,6 +48,25 @@ def test_loss_and_gradient_equal_the_plain_version(outputs, mode, top_k, monkeyp
     for (name, ours), theirs in zip(student.named_parameters(), twin.parameters(), strict=True):
         expected = torch.zeros_like(theirs) if theirs.grad is None else theirs.grad
         torch.testing.assert_close(ours.grad, expected, atol=1e-8, rtol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_released_steps_draw_dropout_again_and_equal_steps_do_not():
+    student, examples = classifier(STUDENT, 2, seed=3).train(), batch(2)
+    passed = forward(student, examples, frozenset({"token_maps"}))
+    assert not torch.equal(passed.redrawn_states(), passed.states)
+    student.eval()
+    torch.testing.assert_close(passed.redrawn_states(), forward(student, examples, frozenset({"token_maps"})).states)
+
+
+@pytest.mark.parametrize("margin", [30.0, 200.0])
+def test_a_sure_teacher_does_not_lose_the_released_weights_of_its_steps(margin):
+    """In float32 the probability of the wrong class is 0 at the whole input, and may be large at a part of it."""
+    whole = torch.tensor([[margin, 0.0], [0.0, margin]])
+    part, labels = torch.tensor([[1.0, 0.0], [margin, 0.0]]), torch.tensor([0, 1])
+    weights = released_weight(part, labels, whole)
+    error = torch.tensor([1 / (1 + math.e), 1.0]) * math.exp(min(margin, 40.0))
+    torch.testing.assert_close(weights, error)
+    assert weights.square().isfinite().all()
 
 
 def test_temperature_anneals_from_t_to_one():

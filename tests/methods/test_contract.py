@@ -1,8 +1,12 @@
 """What every method owes the loop. A new file in ``baselines/`` is tested here by existing."""
 
+import itertools
+
 import pytest
 import torch
 
+from adkd.data.batches import Batch, Counts
+from adkd.data.batching import expected_counts
 from adkd.data.tasks import TASKS
 from adkd.methods import registry
 from adkd.methods.contract import Pass, Setup
@@ -10,7 +14,7 @@ from adkd.methods.method_config import OUTPUTS
 from adkd.models.encoder import frozen
 from adkd.models.passes import forward
 from adkd.training.signals import one_batch
-from tests.small_models import STUDENT, TEACHER, batch, classifier
+from tests.small_models import STUDENT, TEACHER, batch, classifier, part
 
 OUTPUT_COUNTS = {"regression": 1, "binary": 2, "three_class": 3}
 KINDS = {1: TASKS["stsb"], 2: TASKS["sst2"], 3: TASKS["mnli"]}
@@ -77,6 +81,52 @@ def test_padding_does_not_change_the_loss(name, outputs):
         tight, padded = (phase_terms(method, phase, student, teacher, batch(outputs, extra=e)) for e in (0, 6))
         for term, (_, value) in tight.items():
             torch.testing.assert_close(padded[term][1], value, msg=lambda m, t=term: f"{t}: {m}")
+
+
+@pytest.mark.parametrize("outputs", OUTPUT_COUNTS.values(), ids=OUTPUT_COUNTS)
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(name, outputs):
+    """So that steps can be accumulated or spread over processes: a loss divides by ``batch.counts`` alone."""
+    method, student, teacher = build(name, outputs)
+    whole = batch(outputs)
+    for phase in method.phases():
+        gradients = []
+        for rows in ([slice(0, 3)], [slice(0, 1), slice(1, 3)]):
+            student.zero_grad()
+            for chosen in rows:
+                terms = phase_terms(method, phase, student, teacher, part(whole, chosen))
+                sum(weight * value for weight, value in terms.values()).backward()
+            gradients.append({n: p.grad.clone() for n, p in student.named_parameters() if p.grad is not None})
+        for parameter, gradient in gradients[0].items():
+            message = f"phase {phase.name}, {parameter}: the loss divides by something else than batch.counts"
+            torch.testing.assert_close(gradients[1][parameter], gradient, msg=lambda m, t=message: f"{t}\n{m}")
+
+
+def test_like_lengths_and_random_batches_have_one_expected_gradient(name):
+    """For every example, whatever its length: each has tokens of its own, and so rows of the embedding matrix."""
+    lengths, size = torch.tensor([3, 4, 8, 12, 20, 30]), 2
+    method, student, teacher = build(name, 3)
+    mask = (torch.arange(30) < lengths[:, None]).long()
+    ids = (1 + 8 * torch.arange(6)[:, None] + torch.arange(30) % 8) * mask
+    labels = torch.arange(6) % 3
+
+    def gradient(phase, rows, counts=None):
+        student.zero_grad()
+        chosen = Batch(ids[rows], torch.zeros_like(ids[rows]), mask[rows], labels[rows], rows, counts)
+        terms = phase_terms(method, phase, student, teacher, chosen)
+        sum(weight * value for weight, value in terms.values()).backward()
+        return student.bert.embeddings.word_embeddings.weight.grad[1:49].unflatten(0, (6, 8)).clone()
+
+    tokens, pairs = (expected_counts(lengths**power, size) for power in (1, 2))
+    for phase in method.phases():
+        random = [gradient(phase, torch.tensor(rows)) for rows in itertools.combinations(range(6), size)]
+        like_length = [
+            gradient(phase, rows, Counts(torch.tensor(size), tokens[rows], pairs[rows]))
+            for rows in torch.arange(6).split(size)
+        ]
+        expected, ours = torch.stack(random).mean(0), torch.stack(like_length).mean(0)
+        for length, one, other in zip(lengths.tolist(), ours, expected, strict=True):
+            error = ((one - other).norm() / other.norm()).item()
+            assert error < 0.01, f"phase {phase.name}: an example of {length} tokens is off by {error:.1%}"
 
 
 def test_a_student_that_is_its_teacher_has_nothing_left_to_imitate(name):

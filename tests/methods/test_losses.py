@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from adkd.methods.losses import soft_loss, task_loss
+from adkd.methods.losses import mean, soft_loss, task_loss
 
 T = 3.0
 
@@ -18,28 +18,28 @@ def logits():
 def test_cross_entropy_without_t_squared_is_the_default(logits):
     student, teacher = logits
     p, q = (teacher / T).softmax(1), (student / T).softmax(1)
-    assert soft_loss(student, teacher, T, regression=False) == pytest.approx(-(p * q.log()).sum(1).mean().item())
+    assert soft_loss(student, teacher, T, regression=False).mean() == pytest.approx(-(p * q.log()).sum(1).mean().item())
 
 
 @pytest.mark.filterwarnings("ignore:reduction")
 def test_flags_equal_torch_kldivloss(logits):
     student, teacher = logits
     q, p = (student / T).log_softmax(1), (teacher / T).softmax(1)
-    batchmean, mean = (nn.KLDivLoss(reduction=r)(q, p).item() for r in ("batchmean", "mean"))
+    batchmean, of_all = (nn.KLDivLoss(reduction=r)(q, p).item() for r in ("batchmean", "mean"))
     options = {"regression": False, "divergence": True}
-    assert soft_loss(student, teacher, T, **options) == pytest.approx(batchmean)
-    assert soft_loss(student, teacher, T, squared_temperature=True, **options) == pytest.approx(T**2 * batchmean)
-    assert soft_loss(student, teacher, T, mean_over_classes=True, **options) == pytest.approx(mean)
+    assert soft_loss(student, teacher, T, **options).mean() == pytest.approx(batchmean)
+    assert soft_loss(student, teacher, T, squared_temperature=True, **options).mean() == pytest.approx(T**2 * batchmean)
+    assert soft_loss(student, teacher, T, mean_over_classes=True, **options).mean() == pytest.approx(of_all)
 
 
 def test_divergence_has_the_gradient_of_the_cross_entropy_and_is_zero_at_the_teacher(logits):
     student, teacher = (x.clone().requires_grad_() for x in logits)
     gradients = [
-        torch.autograd.grad(soft_loss(student, teacher.detach(), T, regression=False, divergence=d), student)[0]
+        torch.autograd.grad(soft_loss(student, teacher.detach(), T, regression=False, divergence=d).sum(), student)[0]
         for d in (False, True)
     ]
     torch.testing.assert_close(*gradients)
-    assert soft_loss(teacher, teacher, T, regression=False, divergence=True).item() == pytest.approx(0, abs=1e-12)
+    assert soft_loss(teacher, teacher, T, regression=False, divergence=True).sum().item() == pytest.approx(0, abs=1e-12)
 
 
 def test_a_teacher_that_is_certain_gives_no_nan():
@@ -52,6 +52,13 @@ def test_a_teacher_that_is_certain_gives_no_nan():
 
 def test_regression_is_the_squared_error():
     student, teacher = torch.tensor([[1.0], [3.0]]), torch.tensor([[2.0], [5.0]])
-    assert soft_loss(student, teacher, 2.0, regression=True) == pytest.approx((0.25 + 1.0) / 2)
-    assert soft_loss(student, teacher, 2.0, regression=True, squared_temperature=True) == pytest.approx(2.5)
-    assert task_loss(student, torch.tensor([2.0, 5.0]), regression=True) == pytest.approx(2.5)
+    assert soft_loss(student, teacher, 2.0, regression=True).tolist() == [0.25, 1.0]
+    assert soft_loss(student, teacher, 2.0, regression=True, squared_temperature=True).tolist() == [1.0, 4.0]
+    assert task_loss(student, torch.tensor([2.0, 5.0]), regression=True).tolist() == [1.0, 4.0]
+
+
+def test_a_mean_is_over_the_count_and_not_over_what_it_gets():
+    values = torch.tensor([2.0, 6.0])
+    assert mean(values, torch.tensor(4)) == 2.0
+    assert mean(values, torch.tensor([2.0, 3.0], dtype=torch.float64)) == 3.0
+    assert mean(values, torch.tensor(4)).dtype == torch.float32

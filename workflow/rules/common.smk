@@ -66,7 +66,7 @@ wildcard_constraints:
     method=r"[a-z0-9_]+(\+[\w.=-]+)*",
     task=r"[a-z0-9_]+(\+held_out)?",
     seed=r"\d+|shared",
-    signal=r"logits|cls|maps-[a-z0-9]+-[0-9]+(-layer-[0-9.]+)?",
+    signal=r"logits|cls|maps-[a-z0-9]+-[0-9]+(-layer-[0-9.]+)?(-released)?",
     model="(students|teachers)/.+",
     ablation="[a-z0-9_]+",
     round=r"\d+",
