@@ -1,4 +1,4 @@
-"""Writes the pages that follow from the code, configuration.md and methods.md: `python docs/generate.py`."""
+"""Writes the pages that follow from the code, configuration.md, data.md and methods.md: `python docs/generate.py`."""
 
 import ast
 import json
@@ -12,6 +12,7 @@ import yaml
 
 from adkd.base import source
 from adkd.base.errors import yaml_number
+from adkd.data.tasks import TASKS
 from adkd.methods import registry, settings
 from adkd.plan import space
 
@@ -26,6 +27,27 @@ A config is one or more YAML files; values of later files replace those of earli
 key is listed here with its type and default; *required* keys have none. The configs of the suite are in
 `workflow/config/`. The settings of methods are on the page [Methods](methods.md). `adkd plan --config FILE` checks a
 config and writes the spec of every run; it trains nothing.
+"""
+
+DATA = """# Data
+
+What is known of every split, and so what is checked when it is read. A split that differs in any of this is refused;
+`data.expected_rows` names a subset and `data.variants` other content, and the tables say so.
+
+- **rows**: the official number of examples.
+- **texts and labels**: whether a sha256 of them, in order, is pinned. It is taken after parsing, with hidden labels as
+  -1, so it is the same for the original TSV files, for parquet files and for the hub. The line ends of a file, a byte
+  order mark, or how parquet is compressed do not matter; case, encoding, order, blanks, scale and labels do. A file is
+  also refused for an empty text or a NUL, with the row; two questions of QQP are empty in the release.
+- **hub file**: whether the sha256 of the hub's parquet file is pinned. A parquet file with these bytes is always
+  official. Where the content is not pinned, a parquet file with other bytes is refused.
+
+Content is pinned where the original files were at hand. MNLI's other splits, QQP, QNLI and WNLI were not: of their TSV
+files only the rows, labels and empty texts are checked. Written as parquet, the pinned splits of CoLA, SST-2, STS-B,
+RTE and MNLI are the hub's files byte for byte. MRPC's are not: the hub numbers its rows by the whole corpus and shows
+the test labels, which this suite hides. Its texts are not known to differ.
+
+The embedded packages hold other tasks, and STS-B with its test labels; there too every file is checked by its sha256.
 """
 
 METHODS = """# Methods
@@ -58,6 +80,24 @@ def configuration() -> str:
             plain.append(row(key, node, schema, key in required))
     general = f"## The run\n\n{table(('key', 'type', 'default', 'what it is'), plain)}"
     return "\n".join([GENERATED, "", CONFIGURATION, general, *sections])
+
+
+def data() -> str:
+    """The page of all splits: how many rows they have, and which of their digests are known."""
+    rows = []
+    for task in (task for task in TASKS.values() if task.hub):
+        digests = [(split, pinned(split in task.content), pinned(split in task.hub.sha256)) for split in task.rows]
+        rows += [(code(task.name), "GLUE", split, f"{task.rows[split]:,}", *words) for split, *words in digests]
+    for task in (task for task in TASKS.values() if task.embedded):
+        digests = [(split, pinned(split in task.embedded.content), "none") for split in task.rows]
+        rows += [(code(task.name), "embedded", split, f"{task.rows[split]:,}", *words) for split, *words in digests]
+    header = ("task", "source", "split", "rows", "texts and labels", "hub file")
+    return "\n".join([GENERATED, "", DATA, table(header, rows)])
+
+
+def pinned(known: bool) -> str:
+    """Whether a digest is known, in words."""
+    return "pinned" if known else "not pinned"
 
 
 def methods() -> str:
@@ -202,7 +242,7 @@ def value_text(value: Any) -> str:
     return yaml_number(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
-PAGES = {"configuration.md": configuration, "methods.md": methods}
+PAGES = {"configuration.md": configuration, "data.md": data, "methods.md": methods}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -37,6 +37,7 @@ DATA_SPEC = DataSpec(
     task="mnli",
     source={"name": "generated", "rows": {"train": 70, "validation": 20, "test": 5}},
     exceptions={},
+    variants={},
     train_rows=None,
     held_out=0.0,
     max_length=32,

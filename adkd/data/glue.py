@@ -23,6 +23,11 @@ TASKS = (
         ("unacceptable", "acceptable"),
         ("matthews_correlation",),
         three_splits(8551, 1043, 1063),
+        content={
+            "train": "0156337aa9efc41e7947a7dda77d32f288840f1ba938fc09bfe19a9c0351dcc9",
+            "validation": "29c54c5c332e1883b9da09bd471e5f6df0d83d89ab694cab551c6ad5cd503b09",
+            "test": "7604a6834aebf243f713a8cf78f3c839081a2f90c13a5671df87c880bc8d948e",
+        },
         hub=_hub(
             "cola",
             train="2e7538afa2000e63f5343f16a758d75c452661a384208399d2035cd2fce45c33",
@@ -39,6 +44,11 @@ TASKS = (
         BINARY,
         ACCURACY,
         three_splits(67349, 872, 1821),
+        content={
+            "train": "89b0c66262c20f24f32cce1a3862f0acdb43ba90933d4b2a9281ec55ec0130d1",
+            "validation": "e3390a98fd825414392140cfdbfda83384f3e8b6a2d2f4530266a4267bfc1b1e",
+            "test": "36d15b36824591278cf6ddf15701b68aeb02857adaa0974e7ad83b93d9cab4fa",
+        },
         hub=_hub(
             "sst2",
             train="66a253e67968acfabcbe49dbe9da964b42ac1c851c40ab760e8c8942efdb3229",
@@ -55,6 +65,11 @@ TASKS = (
         ("not_equivalent", "equivalent"),
         ("f1", "accuracy"),
         three_splits(3668, 408, 1725),
+        content={
+            "train": "b703b31d454039905498f958dd12befbeccebd9d950ced25e480b664e361c250",
+            "validation": "c13e8da6e224f741d2b65a724ab61fa4d53c6d465d9edebedd43ef181d56762b",
+            "test": "5d4a9199e82f35f7f6123c2d2b53df7b91a944421706e6461f97785d3c84d3bb",
+        },
         hub=_hub(
             "mrpc",
             train="61fd41301e0e244b0420c4350a170c8e7cf64740335fc875a4af2d79af0df0af",
@@ -71,6 +86,11 @@ TASKS = (
         (),
         ("spearmanr", "pearsonr"),
         three_splits(5749, 1500, 1379),
+        content={
+            "train": "b6b191a5ed46e0715c857d91377149cc53569b6571275e77af13bb05f132a351",
+            "validation": "efac266b6392b50bfd4c3dbe01b1875122b3ca2612121456e225ca606add54cd",
+            "test": "f590a0f8fc0cfa40554e712161fd556fed10b409cec02cf2e6ff4e9abc36c482",
+        },
         embedded=Embedded(
             Asset(
                 "STS-B with its test labels (0.4 MB)",
@@ -84,6 +104,11 @@ TASKS = (
                 },
             ),
             "adkd.data.embedded:sts_benchmark",
+            {
+                "train": "b6b191a5ed46e0715c857d91377149cc53569b6571275e77af13bb05f132a351",
+                "validation": "efac266b6392b50bfd4c3dbe01b1875122b3ca2612121456e225ca606add54cd",
+                "test": "45563b0bb4ed0868a211fe0c45b84826136da61415cdcccf6fa43bc0cd0057c7",
+            },
         ),
         hub=_hub(
             "stsb",
@@ -101,6 +126,7 @@ TASKS = (
         ("not_duplicate", "duplicate"),
         ("accuracy", "f1"),
         three_splits(363846, 40430, 390965),
+        empty={"train": frozenset({310137, 362246})},  # github.com/huggingface/datasets/issues/277
         seen_by={"minilm_l6": "Quora duplicates"},
         hub=_hub(
             "qqp",
@@ -132,6 +158,9 @@ TASKS = (
             "test_mismatched": "mm",
         },
         seen_by={"minilm_l6": "AllNLI"},
+        content={
+            "validation_matched": "6ec019a92a1c4a29c09a7677751d15dbae467469af32cbbc772fb04e16725ab7",
+        },
         hub=_hub(
             "mnli",
             train="49a4a5508b89b8fed2c6e81d2c47d00f4759050a7048c6cc5d95d31122ced3c1",
@@ -170,6 +199,11 @@ TASKS = (
         ENTAILMENT,
         ACCURACY,
         three_splits(2490, 277, 3000),
+        content={
+            "train": "c609cc970003deb7f98364c4f818a20b66024d225862b7f554f4576443f169fe",
+            "validation": "5b4a0fdcb50dcf2e16d91eda0a18934161f02de6e1769697b268f9b3d4387923",
+            "test": "8db9c62e7cc919c1b8843290243c66a9f1fce30af7f6a3c92a7ff1d731537be2",
+        },
         hub=_hub(
             "rte",
             train="a6252ab17015d718f6de1effe0980f7b158df63e3d16207cd8bd396b608e5147",

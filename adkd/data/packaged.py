@@ -29,6 +29,11 @@ TASKS = (
                 },
             ),
             "adkd.data.embedded:movie_reviews",
+            {
+                "train": "138d7aef3f9972107fd3bd0885ddf986913d10d37685d2d800d80ab6f391911e",
+                "validation": "e640157512e158d569bd4f66d04b211c051eb6d75b2b5ebbd0e768266a3e014b",
+                "test": "9a16c3ee02fa60a49a9249d37ed15318ab44e4bda09647af83940a107c463dd8",
+            },
         ),
     ),
     Task(
@@ -48,6 +53,11 @@ TASKS = (
                 {_PRIVACYQA: "f5bbe56fe481a43a03400c3c9a403cacf8c205b1923cef10be64e2569cc6ba40"},
             ),
             "adkd.data.embedded:privacy_questions",
+            {
+                "train": "30ef6d8fc8941e5a512144303f31be8ce577724bf85cc880f3cd23c8d072dc60",
+                "validation": "7d33b7c6f529363a9ec688eb40351587b9e0a3c8c473b8a4ab7c412ab56dee81",
+                "test": "4b014a308e5d789d320f86b4294562af676ecfa09323cabf073504a72201c1d9",
+            },
         ),
     ),
 )

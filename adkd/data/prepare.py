@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from adkd.base.errors import InputError
 from adkd.base.files import new_directory
 from adkd.data import sources
+from adkd.data.official import CHUNK, content
 from adkd.data.prepared import write_splits
 from adkd.data.spec import DataReport, DataSpec
 from adkd.data.tasks import Task, task
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from adkd.plan.results import Results
-
-CHUNK = 1000
-"""Number of examples that are tokenised at a time."""
 
 
 def prepare(spec: DataSpec, results: "Results") -> None:
@@ -33,7 +31,7 @@ def prepare(spec: DataSpec, results: "Results") -> None:
         InputError: a setting is out of range, or the data is not what it should be. Nothing is written then.
     """
     the_task, source = task(spec.task), spec.source
-    splits = sources.load(source, the_task, spec.exceptions)
+    splits = sources.load(source, the_task, spec.exceptions, spec.variants)
     if "train" not in splits:
         raise InputError(
             f"data.expected_rows.{the_task.name}.train", value=None, allowed="an integer: no run can do without"
@@ -106,16 +104,6 @@ def tokenise(rows: "pa.Table", task: Task, tokenizer: "PreTrainedTokenizerBase",
     columns = {"input_ids": ids, "token_type_ids": types, "length": lengths}
     arrays = {name: pa.chunked_array(chunks) for name, chunks in columns.items()}
     return pa.table(arrays | {name: rows[name] for name in ("label", "idx")})
-
-
-def content(rows: "pa.Table", task: Task) -> str:
-    """sha256 over the texts and labels of a split, in order: the same for the same content from any source."""
-    digest = hashlib.sha256()
-    for start in range(0, len(rows), CHUNK):
-        chunk = rows.slice(start, CHUNK).to_pydict()
-        for example in zip(*(chunk[name] for name in (*task.text, "label")), strict=True):
-            digest.update(json.dumps(example).encode() + b"\n")
-    return digest.hexdigest()
 
 
 def fingerprint(

@@ -51,6 +51,8 @@ class Embedded:
     reader: str
     """The function that reads the files, as ``MODULE:FUNCTION``; takes their directory and the task, returns split ->
     columns."""
+    content: Mapping[str, str] = field(hash=False)
+    """Split -> sha256 of its texts and labels, see ``adkd.data.official``."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ class Task:
     """Lowest and highest score of a regression."""
     split_titles: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Split -> short title, for a task with several splits of one role."""
+    content: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Split -> sha256 of its texts and labels in the official release, see ``adkd.data.official``; without the splits
+    whose content could not be computed."""
+    empty: Mapping[str, frozenset[int]] = field(default_factory=dict, hash=False)
+    """Split -> rows of the official release that have an empty text, by their ``idx``."""
     hub: Hub | None = None
     tsv: Layout | None = None
     embedded: Embedded | None = None

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adkd.base.errors import InputError, unknown
-from adkd.data import embedded, generated, parquet, tsv
+from adkd.data import embedded, generated, official, parquet, tsv
+from adkd.data.official import Loaded
 from adkd.data.records import Hub
 from adkd.data.tasks import TASKS, Task
 from adkd.data.tsv import Columns
@@ -19,6 +20,8 @@ Spec = Mapping[str, Any]
 """``name`` of a source, and its ``path`` (a directory) or ``rows`` (number of examples in train, validation, test)."""
 Exceptions = Mapping[str, int | None]
 """Split -> its number of rows if that is not the official one (a subset), or None if the split is absent."""
+Variants = Mapping[str, str]
+"""Split -> what the user calls its content, where this is not the official one on purpose."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,10 @@ class Source:
     """Its name in reports."""
     offers: Callable[[Task], bool]
     """Whether it has data for a task."""
-    read: Callable[[Spec, Task, list[str], Exceptions], dict[str, Columns]]
+    read: Callable[[Spec, Task, list[str]], dict[str, Loaded]]
     """At least the listed splits of a task."""
+    content: Callable[[Task], Mapping[str, str]] = lambda task: {}
+    """Split -> sha256 of its texts and labels, see ``adkd.data.official``; without the splits where it is not known."""
     option: str | None = None
     """The key of a config's ``data`` that it needs: ``path`` or ``rows``."""
     official: bool = False
@@ -79,7 +84,7 @@ def labelled(spec: Spec, task: Task, split: str) -> bool:
     return not SOURCES[spec["name"]].official or split not in task.hidden
 
 
-def load(spec: Spec, task: Task, exceptions: Exceptions) -> dict[str, "pa.Table"]:
+def load(spec: Spec, task: Task, exceptions: Exceptions, variants: Variants) -> dict[str, "pa.Table"]:
     """Every split of a task, checked.
 
     Returns:
@@ -87,33 +92,32 @@ def load(spec: Spec, task: Task, exceptions: Exceptions) -> dict[str, "pa.Table"
         ``idx`` (int64), in the order of ``task.rows``.
 
     Raises:
-        InputError: the source does not have the task, a file is not what it should be, or a split has the wrong size.
+        InputError: the source does not have the task, a file is not what it should be, or a split has the wrong size
+            or content.
     """
     check(spec, task)
-    for split, rows in exceptions.items():
+    for split in (*exceptions, *variants):
         if split not in task.rows:
-            raise unknown(f"split of {task.name} in data.expected_rows", split, task.rows)
+            raise unknown(f"split of {task.name} in data.expected_rows or data.variants", split, task.rows)
+    for split, rows in exceptions.items():
         if rows is not None and rows < 1:
             key = f"data.expected_rows.{task.name}.{split}"
             raise InputError(key, value=rows, allowed="an integer above 0, or null for no such split")
     wanted = [split for split in task.rows if exceptions.get(split, 0) is not None]
-    columns = SOURCES[spec["name"]].read(spec, task, wanted, exceptions)
+    source = SOURCES[spec["name"]]
+    loaded, known = source.read(spec, task, wanted), source.content(task)
+    tables = {}
     for split in wanted:
-        _check_rows(spec, task, split, len(columns[split]["idx"]), exceptions)
-    return {split: _table(columns[split], task) for split in wanted}
-
-
-def _check_rows(spec: Spec, task: Task, split: str, rows: int, exceptions: Exceptions) -> None:
-    official = spec["rows"][_role(split)] if "rows" in spec else task.rows[split]
-    expected = exceptions.get(split, official)
-    if rows != expected:
-        raise InputError(
-            f"the number of rows of {task.name} {split}",
-            value=rows,
-            allowed=str(expected),
-            remedy="a csv reader that treats quotes specially may have merged rows; for a subset on purpose, set "
-            f"data.expected_rows.{task.name} to {{{split}: {rows}}}",
-        )
+        all_rows = spec["rows"][_role(split)] if "rows" in spec else task.rows[split]
+        rows = tables[split] = _table(loaded[split].columns, task)
+        official.check_rows(len(rows), exceptions.get(split) or all_rows, task, split)
+        if split in variants:
+            official.check_variant(loaded[split], rows, known.get(split), task, split, variants[split])
+        elif not loaded[split].published:
+            official.check_texts(loaded[split], rows, task, split)
+            if len(rows) == all_rows:
+                official.check_content(loaded[split], rows, known.get(split), task, split)
+    return tables
 
 
 def _table(columns: Columns, task: Task) -> "pa.Table":
@@ -128,21 +132,20 @@ def _role(split: str) -> str:
     return split.partition("_")[0]
 
 
-def _hub(spec: Spec, task: Task, splits: list[str], exceptions: Exceptions) -> dict[str, Columns]:
+def _hub(spec: Spec, task: Task, splits: list[str]) -> dict[str, Loaded]:
     from adkd.fetch import hub
 
     assert task.hub is not None
-    columns = {}
+    loaded = {}
     for split in splits:
-        path = hub.dataset_file(task.hub.dataset, task.hub.path(split), task.hub.revision)
-        parquet.verify(path, task, split)
-        columns[split] = parquet.read(path, task, split)
-    return columns
+        path = hub.dataset_file(task.hub.dataset, task.hub.path(split), task.hub.revision, task.hub.sha256[split])
+        loaded[split] = Loaded(parquet.read(path, task, split), path, published=True)
+    return loaded
 
 
-def _directory(spec: Spec, task: Task, splits: list[str], exceptions: Exceptions) -> dict[str, Columns]:
+def _directory(spec: Spec, task: Task, splits: list[str]) -> dict[str, Loaded]:
     files = _local_files(spec, task)
-    columns = {}
+    loaded = {}
     for split in splits:
         path = files[split]
         if not path.is_file():
@@ -151,12 +154,11 @@ def _directory(spec: Spec, task: Task, splits: list[str], exceptions: Exceptions
             )
             raise InputError(f"{path} is missing", remedy=remedy)
         if path.suffix == ".tsv":
-            columns[split] = tsv.read(path, task, split)
-            continue
-        if split not in exceptions:
-            parquet.verify(path, task, split)
-        columns[split] = parquet.read(path, task, split)
-    return columns
+            loaded[split] = Loaded(tsv.read(path, task, split), path)
+        else:
+            published = parquet.is_published(path, task, split)
+            loaded[split] = Loaded(parquet.read(path, task, split), path, published)
+    return loaded
 
 
 def _local_files(spec: Spec, task: Task) -> dict[str, Path]:
@@ -183,25 +185,43 @@ def _hub_file(folder: Path, hub: Hub, split: str) -> Path:
     return folder / hub.path(split)
 
 
-def _embedded(spec: Spec, task: Task, splits: list[str], exceptions: Exceptions) -> dict[str, Columns]:
-    return embedded.read(task)
+def _embedded(spec: Spec, task: Task, splits: list[str]) -> dict[str, Loaded]:
+    assert task.embedded is not None
+    what = task.embedded.asset.requirement
+    return {split: Loaded(columns, what) for split, columns in embedded.read(task).items()}
 
 
-def _generated(spec: Spec, task: Task, splits: list[str], exceptions: Exceptions) -> dict[str, Columns]:
-    return {split: generated.read(task, split, spec["rows"][_role(split)]) for split in splits}
+def _generated(spec: Spec, task: Task, splits: list[str]) -> dict[str, Loaded]:
+    return {
+        split: Loaded(generated.read(task, split, spec["rows"][_role(split)]), "generated data") for split in splits
+    }
 
 
 _ALL = (
-    Source("hub", "GLUE, from the Hugging Face hub", lambda task: task.hub is not None, _hub, official=True),
+    Source(
+        "hub",
+        "GLUE, from the Hugging Face hub",
+        lambda task: task.hub is not None,
+        _hub,
+        lambda task: task.content,
+        official=True,
+    ),
     Source(
         "directory",
         "GLUE files in a directory",
         lambda task: task.hub is not None or task.tsv is not None,
         _directory,
+        lambda task: task.content,
         option="path",
         official=True,
     ),
-    Source("embedded", "small real data from Python packages", lambda task: task.embedded is not None, _embedded),
+    Source(
+        "embedded",
+        "small real data from Python packages",
+        lambda task: task.embedded is not None,
+        _embedded,
+        lambda task: task.embedded.content if task.embedded else {},
+    ),
     Source(
         "generated",
         "generated sentences, which only test the pipeline",

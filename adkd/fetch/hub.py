@@ -1,11 +1,15 @@
 """Downloads from the Hugging Face hub: fail fast without a network, and with a remedy."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from adkd.base.errors import InputError
+from adkd.base.files import sha256
+
+log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 5.0
 CONFIG = ("config.json", "tokenizer*", "vocab.txt", "special_tokens_map.json")
@@ -38,22 +42,46 @@ def snapshot(model: str, revision: str | None, weights: bool) -> Path:
     return directory
 
 
-def dataset_file(dataset: str, file: str, revision: str) -> Path:
-    """The local copy of one file of a dataset.
+def dataset_file(dataset: str, file: str, revision: str, digest: str) -> Path:
+    """The local copy of one file of a dataset. A copy that is damaged is fetched again, once.
+
+    Args:
+        digest: sha256 of the file.
 
     Raises:
-        InputError: as for ``snapshot``.
+        InputError: as for ``snapshot``, or the file has another sha256 after it was fetched again.
     """
     from huggingface_hub import hf_hub_download
 
+    what = f'{file} of dataset "{dataset}"'
     download = partial(hf_hub_download, dataset, file, revision=revision, repo_type="dataset")
-    try:
-        return Path(download(local_files_only=True))
-    except (OSError, ValueError):
-        pass  # not in the cache: ask the hub
     remedy = 'set the data source to "directory" and its path to a local copy, or use the embedded config'
-    with _online(f'{file} of dataset "{dataset}"', remedy):
-        return Path(download())
+    try:
+        path = Path(download(local_files_only=True))
+    except (OSError, ValueError):  # not in the cache: ask the hub
+        with _online(what, remedy):
+            path = Path(download())
+    if damage := _damage(path, digest):
+        log.warning("%s; fetching it again", damage)
+        try:
+            with _online(f"an undamaged copy of {what}", remedy):
+                path = Path(download(force_download=True))
+        except InputError as error:
+            raise error.within(damage) from None
+    if (actual := sha256(path)) != digest:
+        raise InputError(
+            f"{path}: sha256",
+            value=actual,
+            allowed=f"{digest}, as published in {dataset}",
+            remedy=f"the hub sends another file; {remedy}",
+        )
+    return path
+
+
+def _damage(path: Path, digest: str) -> str | None:
+    """What is wrong with a file that should have this sha256."""
+    actual = sha256(path)
+    return None if actual == digest else f"{path} is damaged: its sha256 is {actual}, not {digest}"
 
 
 def _is_complete(directory: Path, weights: bool) -> bool:

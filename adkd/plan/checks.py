@@ -41,12 +41,14 @@ def _check_names(config: Config) -> None:
     if config.reference not in config.methods:
         raise unknown("reference among methods", config.reference, config.methods)
     data = config.data
-    for key, by_task in (("train_rows", data.train_rows), ("expected_rows", data.expected_rows)):
+    for key in ("train_rows", "expected_rows", "variants"):
+        by_task = getattr(data, key)
         for name in by_task if isinstance(by_task, dict) else ():
             _named(f"task in data.{key}", name, TASKS)
-    for name, by_split in data.expected_rows.items():
-        for split in by_split:
-            _named(f"split of {name} in data.expected_rows", split, task(name).rows)
+    for key in ("expected_rows", "variants"):
+        for name, by_split in getattr(data, key).items():
+            for split in by_split:
+                _named(f"split of {name} in data.{key}", split, task(name).rows)
 
 
 def _check_data(config: Config) -> None:
@@ -56,6 +58,7 @@ def _check_data(config: Config) -> None:
         if needed != (value is not None):
             allowed = f'{"set" if needed else "null"} for data.source "{data.source}"'
             raise InputError(f"data.{key}", value=origin.get(key), allowed=allowed)
+    _check_variants(config)
     for checked in map(task, config.tasks):
         sources.check(origin, checked)
         present = [split for split in checked.rows if split not in configs.absent(config, checked.name)]
@@ -72,6 +75,20 @@ def _check_data(config: Config) -> None:
                     f'score: split "{split}" of {checked.name} has no labels in source "{data.source}"',
                     remedy="name only splits with labels; `predict` stores predictions without them",
                 )
+
+
+def _check_variants(config: Config) -> None:
+    """The name of a variant is shown in tables, and only files in a directory can be variants."""
+    variants, source = config.data.variants, config.data.source
+    if variants and sources.named(source).option != "path":
+        raise InputError("data.variants", value=variants, allowed=f'empty for data.source "{source}"')
+    for name, by_split in variants.items():
+        for split, variant in by_split.items():
+            if not variant.strip() or not variant.isprintable():
+                key = f"data.variants.{name}.{split}"
+                raise InputError(key, value=variant, allowed="one line that says what the variant is")
+            if split in configs.absent(config, name):
+                raise InputError(f"data.variants.{name}.{split}", value=variant, allowed="absent, as the split is")
 
 
 def _check_settings(config: Config) -> None:

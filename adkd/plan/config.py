@@ -160,12 +160,20 @@ def dev_data(name: str, config: Config | None, directory: Path | None) -> dict[s
     """
     if config is None:
         origin = {"name": "directory", "path": str(directory)} if directory else {"name": "hub"}
-        return {"source": origin, "exceptions": {}, "max_length": 128, "device": "auto", "threads": None}
+        return {
+            "source": origin,
+            "exceptions": {},
+            "variants": {},
+            "max_length": 128,
+            "device": "auto",
+            "threads": None,
+        }
     if directory:
         raise InputError("--data and --configfile both say where the data is", remedy="give one of them")
     return {
         "source": source(config),
         "exceptions": config.data.expected_rows.get(name, {}),
+        "variants": config.data.variants.get(name, {}),
         "max_length": config.data.max_length,
         "device": config.device,
         "threads": config.threads,

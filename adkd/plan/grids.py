@@ -154,3 +154,5 @@ def _notes(config: Config, tasks: Sequence[str]) -> Iterator[str]:
         for split, number in config.data.expected_rows.get(name, {}).items():
             state = "is absent" if number is None else f"has {number} examples, not the official number"
             yield f"{name}: {split} {state} (data.expected_rows)"
+        for split, variant in config.data.variants.get(name, {}).items():
+            yield f"{name}: {split} is not the official data but a variant: {variant} (data.variants)"

@@ -45,6 +45,10 @@ class DataConfig(Section):
     expected_rows: dict[str, dict[str, Annotated[int, Ge(1)] | None]] = Field(default={})
     """Named exceptions to the official number of examples: task -> split -> number of examples of a subset, or null
     where the split is absent. A split of any other size is refused."""
+    variants: dict[str, dict[str, str]] = Field(default={})
+    """Named exceptions to the official content, source "directory" alone: task -> split -> what its texts or labels
+    are, such as "lower-cased". The tables show this name. A split of any other content is refused, where the official
+    one is known (page Data)."""
     train_rows: Rows | dict[str, Rows | None] | None = None
     """Train on at most this many examples; null for all; task -> number for some tasks."""
     max_length: Annotated[int, Interval(ge=8, le=512)] = 128

@@ -175,6 +175,7 @@ class Student:
             task=self.task,
             source=configs.source(self.config),
             exceptions=data.expected_rows.get(self.task, {}),
+            variants=data.variants.get(self.task, {}),
             train_rows=configs.train_rows(self.config, self.task),
             held_out=data.held_out if self.config.selection == "held_out" else 0.0,
             max_length=data.max_length,

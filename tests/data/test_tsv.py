@@ -135,7 +135,7 @@ def glue(tmp_path) -> Path:
 
 
 def load(root: Path, **exceptions: int | None):
-    return sources.load({"name": "directory", "path": str(root)}, TASKS["rte"], exceptions)
+    return sources.load({"name": "directory", "path": str(root)}, TASKS["rte"], exceptions, {})
 
 
 @pytest.mark.parametrize(

