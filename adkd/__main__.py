@@ -5,11 +5,14 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from adkd.base.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from adkd.base.keys import Keys
 
 CHECK, STAGES_PANEL = "Look around and check", "Steps of the workflow"
 
@@ -98,7 +101,7 @@ def evaluate(
     from adkd.plan.checks import validate
     from adkd.plan.config import dev_data
 
-    chosen = validate({**_config(config), "tasks": [task]}) if config else None
+    chosen = validate(_config(config) | {"tasks": [task]}) if config else None
     spec: dict[str, Any] = {
         "model": model,
         "tokenizer": tokenizer,
@@ -248,7 +251,7 @@ def _grid() -> Path:
     return _results(None).plan_file(MAIN)
 
 
-def _config(files: list[Path] | None) -> dict[str, object]:
+def _config(files: list[Path] | None) -> "Keys":
     from adkd.plan.config import DEFAULT_CONFIG, config_file, load_config
 
     return load_config([config_file(file) for file in files or [DEFAULT_CONFIG]])

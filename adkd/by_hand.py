@@ -1,14 +1,13 @@
 """One student or one study from its config without Snakemake, with the same specs and the same files."""
 
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from adkd.base import devices
 from adkd.base.errors import InputError
+from adkd.base.keys import Keys
 from adkd.plan import plan
 from adkd.plan.checks import validate
 from adkd.plan.reports import RunReport, TrialReport
@@ -19,7 +18,7 @@ from adkd.plan.tuned import best_of
 from adkd.runner import run, run_missing
 
 
-def run_student(config: Mapping[str, Any], method: str, task: str, seed: int, results: Results) -> RunReport:
+def run_student(config: Keys, method: str, task: str, seed: int, results: Results) -> RunReport:
     """Compute one student and the results that it needs, unless they exist already; returns its report.
 
     Args:
@@ -29,7 +28,7 @@ def run_student(config: Mapping[str, Any], method: str, task: str, seed: int, re
         InputError, RunError: as ``run_missing``, or the config is invalid.
     """
     only = {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method, "ablations": {}}
-    planned = plan.build(validate({**config, **only}), results)
+    planned = plan.build(validate(config | only), results)
     grid = planned.grid()
     if not grid.students:
         raise InputError(f"{method} does not apply to {task}: {grid.reason(method, task)}")
@@ -38,7 +37,7 @@ def run_student(config: Mapping[str, Any], method: str, task: str, seed: int, re
     return grid.report(student)
 
 
-def run_study(config: Mapping[str, Any], method: str, task: str, trials: int | None, results: Results) -> str:
+def run_study(config: Keys, method: str, task: str, trials: int | None, results: Results) -> str:
     """Carry out the trials of a study that do not exist yet; returns its best settings as text.
 
     Args:
@@ -50,8 +49,9 @@ def run_study(config: Mapping[str, Any], method: str, task: str, trials: int | N
         RunError: a run failed, or no trial has a score.
     """
     only = {"methods": [method], "tasks": [task], "reference": method, "ablations": {}, "settings_from": "config"}
-    sweeps = (config.get("sweeps") or {}) | ({} if trials is None else {"trials": trials})
-    planned = plan.build(validate({**config, **only, "sweeps": sweeps}), results)
+    if trials is not None:
+        config = config.layered({"sweeps": {"trials": trials}})
+    planned = plan.build(validate(config | only), results)
     if not planned.sweeps:
         raise InputError(f"{method} does not apply to {task}: {planned.grid().reason(method, task)}")
     (name,) = planned.sweeps

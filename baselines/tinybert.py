@@ -29,7 +29,7 @@ from functools import reduce
 from typing import Annotated, ClassVar
 
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Interval
 from torch import Tensor, nn
 
 from adkd.methods import contract
@@ -45,7 +45,7 @@ PREDICTION = frozenset({"logits"})
 class Config(MethodConfig):
     intermediate_epochs: Annotated[int, Ge(1)] = 10
     """Epochs of the first phase; ``epochs`` are those of the second."""
-    intermediate_learning_rate: Annotated[float, Gt(0)] = 5e-5
+    intermediate_learning_rate: Annotated[float, Interval(gt=0, le=1)] = 5e-5
     """Learning rate of the first phase, constant as in the released code."""
     mean_over_classes: bool = False
     """Divide the soft cross-entropy by the number of classes, as the released code does."""

@@ -1,12 +1,16 @@
 """Errors that a user can act on. Their fields say what is wrong; this module alone puts them into words."""
 
 import json
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, Self
 
 ABSENT: Any = object()
 """Stands for a field that an error does not have."""
+LONGEST = 300
+"""Most characters of a value that an error shows."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class InputError(ValueError):
@@ -26,6 +30,7 @@ class InputError(ValueError):
         nearest: str | None = None,
         remedy: str | None = None,
         where: tuple[str, ...] = (),
+        key: str | None = None,
     ):
         """
         Args:
@@ -35,23 +40,29 @@ class InputError(ValueError):
             nearest: the name in the closed set that the user probably meant.
             remedy: what to do about it, where this does not follow from ``allowed``.
             where: the place of the error, outermost first.
+            key: the dotted key of a config that is wrong, where ``what`` is not that key. It is not shown: with it
+                ``adkd.base.keys.located`` finds the line.
         """
         super().__init__(what)
         self.what, self.value, self.allowed, self.nearest = what, value, allowed, nearest
-        self.remedy, self.where = remedy, where
+        self.remedy, self.where, self.key = remedy, where, key
 
     def within(self, where: str) -> Self:
         """The same error with one more place in front, such as the file that was read."""
         return type(self)(self.what, **(self.fields | {"where": (where, *self.where)}))
 
+    def about(self, key: str) -> Self:
+        """The same error, about this key of a config."""
+        return type(self)(self.what, **(self.fields | {"key": key}))
+
     @property
     def fields(self) -> dict[str, Any]:
         """All fields but ``what``, by their names."""
-        return {name: getattr(self, name) for name in ("value", "allowed", "nearest", "remedy", "where")}
+        return {name: getattr(self, name) for name in ("value", "allowed", "nearest", "remedy", "where", "key")}
 
     def __str__(self) -> str:
         problem = "".join(f"{outer}: " for outer in self.where) + self._problem()
-        return f"{problem}; {self.remedy}" if self.remedy else problem
+        return one_line(f"{problem}; {self.remedy}" if self.remedy else problem)
 
     def _problem(self) -> str:
         if isinstance(self.allowed, tuple):
@@ -78,7 +89,10 @@ def missing(what: object, command: str) -> InputError:
 def shown(value: Any) -> str:
     """A value as an error shows it; text that looks like a number says that it is text."""
     if not isinstance(value, str):
-        return json.dumps(value, default=str, ensure_ascii=False)
+        text = json.dumps(value, default=str, ensure_ascii=False)
+        return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    if len(value) > LONGEST:
+        return json.dumps(value[:LONGEST], ensure_ascii=False) + "..."
     try:
         number = float(value)
     except ValueError:
@@ -94,8 +108,16 @@ def yaml_number(number: float) -> str:
     return mantissa + (".0" if e and "." not in mantissa else "") + e + exponent
 
 
+def one_line(text: str) -> str:
+    """Text with its line ends and other control characters as escapes."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
 class RunError(RuntimeError):
     """A run failed and left no result. The message is one line."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class Diverged(RunError):

@@ -56,7 +56,7 @@ def validated(annotation: Any, value: Any, what: str = "") -> Any:
     try:
         # Through JSON: even in strict mode a list then becomes a tuple, and 2 is accepted for a float.
         text = json.dumps(value, default=str)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{what or 'the config'} cannot be written as JSON: {error}") from None
     try:
         return _adapter(annotation).validate_json(text)
@@ -87,12 +87,16 @@ def _limited(annotation: Any, *metadata: Any) -> str:
         values = " of distinct values" if any(isinstance(mark, Distinct) for mark in marks) else ""
         return f"a {empty}list{values}, each {allowed(get_args(annotation)[0])}"
     limits = [
-        f"{word} {getattr(mark, name):g}"
+        f"{word} {_number(getattr(mark, name))}"
         for mark in marks
         for kind, (name, word) in _LIMITS.items()
         if isinstance(mark, kind)
     ]
     return " ".join([allowed(annotation), " and ".join(limits)]).strip()
+
+
+def _number(limit: Any) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:g}"
 
 
 def _either(words: list[str]) -> str:
@@ -116,6 +120,8 @@ def _refusal(error: ValidationError, annotation: Any, what: str) -> InputError:
     # Where a value can have several types, the deepest problem is that of the type that was meant.
     near = [problem for problem in problems if problem["loc"][:2] == problems[0]["loc"][:2]]
     problem = max(near, key=lambda problem: len(problem["loc"]))
+    if problem["type"] == "json_invalid":  # half a character, or too many levels
+        return InputError(f"{what or 'the config'} cannot be written as JSON: {problem['msg']}")
     where, here = what, annotation
     for step in problem["loc"]:
         kinds = _kinds(here)
@@ -125,7 +131,7 @@ def _refusal(error: ValidationError, annotation: Any, what: str) -> InputError:
             here = next(kind for kind in kinds if get_origin(kind) is dict)
         elif _is_model(kinds[0]):
             if step not in kinds[0].model_fields:
-                return unknown(f"key of {where or 'the config'}", step, kinds[0].model_fields)
+                return unknown(f"key of {where or 'the config'}", step, kinds[0].model_fields, key=_dotted(where, step))
             where, here = _dotted(where, step), kinds[0].model_fields[step].rebuild_annotation()
         else:
             where, here = _dotted(where, step), get_args(kinds[0])[-1 if get_origin(kinds[0]) is dict else 0]

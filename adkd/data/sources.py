@@ -69,7 +69,7 @@ def check(spec: Spec, task: Task) -> None:
     """
     source = named(spec.get("name"))
     if not source.offers(task):
-        raise unknown(f'task of the data source "{source.name}"', task.name, source.tasks)
+        raise unknown(f'task of the data source "{source.name}"', task.name, source.tasks, key="tasks")
     if source.option == "path":
         _local_files(spec, task)
     if source.option == "rows":

@@ -24,7 +24,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 
-from adkd.data.tasks import Task
+from adkd.data.tasks import TASKS, Task
 from adkd.methods import contract
 from adkd.methods.attribution import token_maps
 from adkd.methods.contract import Batch, LossTerms, Pass
@@ -62,6 +62,9 @@ class Config(MethodConfig):
     def __post_init__(self) -> None:
         if not self.terms:
             raise ValueError("terms must name at least one term of the loss")
+        views, classes = self.views or (), max(task.outputs for task in TASKS.values())
+        if len(set(views)) < len(views) or any(view >= classes for view in views):
+            raise ValueError(f"views must be distinct classes, 0 to {classes - 1}, got {list(views)}")
 
     @property
     def token_map(self) -> TokenMap:

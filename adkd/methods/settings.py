@@ -35,7 +35,7 @@ class Training:
     released codes. The expected gradient is the same."""
     epochs: Annotated[int, Ge(1)] = 3
     """Passes over the training set."""
-    learning_rate: Annotated[float, Gt(0)] = 5e-5
+    learning_rate: Annotated[float, Interval(gt=0, le=1)] = 5e-5
     """Peak learning rate."""
     weight_decay: Annotated[float, Ge(0)] = 0.0
     """Decoupled weight decay; none on biases and LayerNorm."""
@@ -74,6 +74,7 @@ GRID = {
 """The grid of BERT's own fine-tuning (Devlin et al. 2019, appendix A.3), for methods whose files have none."""
 
 TRAINING = tuple(field.name for field in fields(Training))
+_LARGEST = {bool: 1, int: 2**31 - 1, float: 3.4e38}
 RESERVED = ("training", "teacher")
 """Sections of ``settings:`` that are not methods."""
 
@@ -99,8 +100,18 @@ def check(outline: type, values: Mapping[str, Any], owner: str, also: tuple[str,
     known = {field.name: field for field in fields(outline) if field.init}
     for key in values:
         if key not in known and key not in also:
-            raise unknown(f"setting of {owner}", key, [*known, *(name for name in also if name not in known)])
-    return {key: validated(known[key].type, value, f"{owner}.{key}") for key, value in values.items() if key in known}
+            names = [*known, *(name for name in also if name not in known)]
+            raise unknown(f"setting of {owner}", key, names, key=f"{owner}.{key}")
+    return {key: _checked(known[key].type, value, f"{owner}.{key}") for key, value in values.items() if key in known}
+
+
+def _checked(annotation: Any, value: Any, what: str) -> Any:
+    """A value that tensors can hold."""
+    value = validated(annotation, value, what)
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, int | float) and abs(number) > _LARGEST[type(number)]:
+            raise InputError(what, value=value, allowed=f"{allowed(annotation)} that fits into 32 bits")
+    return value
 
 
 def make(outline: type[T], values: Mapping[str, Any], owner: str, also: tuple[str, ...] = ()) -> T:
@@ -116,7 +127,7 @@ def make(outline: type[T], values: Mapping[str, Any], owner: str, also: tuple[st
     try:
         return outline(**values)
     except ValueError as error:
-        raise InputError(f"settings of {owner}: {error}") from error
+        raise InputError(f"settings of {owner}: {error}", key=f"settings.{owner}") from error
 
 
 def resolve(outline: type[T], name: str, task: str, sections: Sections) -> tuple[T, Training]:

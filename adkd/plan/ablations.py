@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from adkd.base.errors import InputError, unknown, yaml_number
+from adkd.base.keys import about
 from adkd.base.validation import validated
 from adkd.data.tasks import TASKS
 from adkd.methods import registry, settings
@@ -96,19 +97,21 @@ def ablations(config: Config) -> list[Ablation]:
 def _ablation(config: Config, name: str, entry: AblationConfig) -> Ablation:
     where = f"ablations.{name}"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise InputError("name of an ablation", value=name, allowed="lower-case letters, digits and _, a letter first")
+        allowed = "lower-case letters, digits and _, a letter first"
+        raise InputError("name of an ablation", value=name, allowed=allowed, key=where)
     method = entry.method or config.reference
-    registry.file(method)
-    for task in entry.tasks or ():
+    with about(f"{where}.method"):
+        registry.file(method)
+    for index, task in enumerate(entry.tasks or ()):
         if task not in TASKS:
-            raise unknown(f"task of {where}", task, TASKS)
+            raise unknown(f"task of {where}", task, TASKS, key=f"{where}.tasks[{index}]")
     tasks = [task for task in entry.tasks or config.tasks if task in config.tasks]
     points: dict[str, Point] = {}
     for point in (Point(method, f"{method} (base)", {}), *_points(where, method, entry)):
         _check_keys(where, point)
         if point.name in points:
             both = f"{point.label} and {points[point.name].label}"
-            raise InputError(f"{where}: {both} are the same run, {point.name}", remedy="remove one of them")
+            raise InputError(f"{where}: {both} are the same run, {point.name}", remedy="remove one of them", key=where)
         points[point.name] = point
     return Ablation(name, entry.title or name.replace("_", " "), entry.setting, tasks, tuple(points.values()))
 
@@ -130,7 +133,7 @@ def _check_keys(where: str, point: Point) -> None:
     known = [*(field.name for field in fields(registry.outline(point.method))), *settings.TRAINING, STUDENT]
     for key in point.settings:
         if key not in known:
-            raise unknown(f"setting of {where}", key, known)
+            raise unknown(f"setting of {where}", key, known, key=f"{where}.points.{point.label}.{key}")
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from adkd.base.errors import InputError, unknown
+from adkd.base.keys import about, located
 from adkd.base.validation import validated
 from adkd.data import sources
 from adkd.data.tasks import TASKS, task
@@ -15,40 +16,46 @@ from adkd.plan import config as configs
 from adkd.plan import space as spaces
 from adkd.plan.ablations import ablations
 from adkd.plan.config import Config
+from adkd.plan.storage_url import check_storage
 
 
 def validate(config: Mapping[str, Any]) -> Config:
     """A config with its defaults filled in, checked against everything that is known before work starts.
 
     Raises:
-        InputError: the first thing that is wrong with it, in one line.
+        InputError: the first thing that is wrong with it, in one line; with file and line of a key from a file.
     """
-    checked = validated(Config, config)
-    _check_names(checked)
-    _check_data(checked)
-    _check_settings(checked)
-    _check_models(checked)
-    _check_ablations(checked)
-    _check_spaces(checked)
+    with located(config):
+        checked = validated(Config, config)
+        check_storage(checked.sweeps.storage)
+        _check_names(checked)
+        _check_data(checked)
+        _check_settings(checked)
+        _check_models(checked)
+        _check_ablations(checked)
+        _check_spaces(checked)
     return checked
 
 
 def _check_names(config: Config) -> None:
-    for name in config.tasks:
-        task(name)
-    for name in config.methods:
-        registry.file(name)
+    for index, name in enumerate(config.tasks):
+        with about(f"tasks[{index}]"):
+            task(name)
+    for index, name in enumerate(config.methods):
+        with about(f"methods[{index}]"):
+            registry.file(name)
     if config.reference not in config.methods:
-        raise unknown("reference among methods", config.reference, config.methods)
+        raise unknown("reference among methods", config.reference, config.methods, key="reference")
     data = config.data
     for key in ("train_rows", "expected_rows", "variants"):
         by_task = getattr(data, key)
         for name in by_task if isinstance(by_task, dict) else ():
-            _named(f"task in data.{key}", name, TASKS)
+            _named(f"task in data.{key}", name, TASKS, f"data.{key}.{name}")
     for key in ("expected_rows", "variants"):
         for name, by_split in getattr(data, key).items():
             for split in by_split:
-                _named(f"split of {name} in data.{key}", split, task(name).rows)
+                where = f"data.{key}.{name}.{split}"
+                _named(f"split of {name} in data.{key}", split, task(name).rows, where)
 
 
 def _check_data(config: Config) -> None:
@@ -74,6 +81,7 @@ def _check_data(config: Config) -> None:
                 raise InputError(
                     f'score: split "{split}" of {checked.name} has no labels in source "{data.source}"',
                     remedy="name only splits with labels; `predict` stores predictions without them",
+                    key="score",
                 )
 
 
@@ -94,9 +102,9 @@ def _check_variants(config: Config) -> None:
 def _check_settings(config: Config) -> None:
     """Check every section, also those of methods and tasks that this config does not run."""
     for section, levels in config.settings.items():
-        _named("section of settings", section, [*settings.RESERVED, *registry.names()])
+        _named("section of settings", section, [*settings.RESERVED, *registry.names()], f"settings.{section}")
         for level, values in levels.items():
-            _named(f"task in settings.{section}", level, ["all", *TASKS])
+            _named(f"task in settings.{section}", level, ["all", *TASKS], f"settings.{section}.{level}")
             _check_values(section, values, f"settings.{section}.{level}")
     for name in config.tasks:
         settings.resolve_teacher(config.teacher.training, name, config.settings)
@@ -127,7 +135,8 @@ def _check_models(config: Config) -> None:
     for method, name in product(config.methods, config.tasks):
         outline = configs.method_settings(config, method, name)[0]
         if ours and theirs and not configs.reason_to_skip(outline, name) and (reason := outline.fits(theirs, ours)):
-            raise InputError(f"{method} on {name} cannot teach this student with this teacher: {reason}")
+            what = f"{method} on {name} cannot teach this student with this teacher: {reason}"
+            raise InputError(what, key="student")
 
 
 def _check_vocabulary(config: Config) -> None:
@@ -148,7 +157,9 @@ def _check_ablations(config: Config) -> None:
                 _check_values(point.method, point.values, point.method)
                 _check_models(point.applied(config, ablation.tasks))
             except InputError as error:
-                raise error.within(f"ablations.{ablation.name}, {point.label}") from None
+                where = f"ablations.{ablation.name}"
+                below = "values" if ablation.setting else f"points.{point.label}"
+                raise error.within(f"{where}, {point.label}").about(f"{where}.{below}") from None
 
 
 def _check_spaces(config: Config) -> None:
@@ -182,10 +193,11 @@ def _check_extremes(config: Config, method: str, space: spaces.Space) -> None:
             if reason:
                 raise InputError(
                     f"the {config.sweeps.variant} space of {method} has {key} = {value}, which cannot teach this "
-                    f"student on {name}: {reason}"
+                    f"student on {name}: {reason}",
+                    key=f"sweeps.space.{method}.{key}",
                 )
 
 
-def _named(kind: str, name: str, allowed: Iterable[str]) -> None:
+def _named(kind: str, name: str, allowed: Iterable[str], key: str) -> None:
     if name not in allowed:
-        raise unknown(kind, name, allowed)
+        raise unknown(kind, name, allowed, key=key)

@@ -5,14 +5,17 @@ a ``Config`` of a mapping and checks what the models cannot know: tasks, methods
 """
 
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from annotated_types import Ge, MinLen
+from annotated_types import Interval, MinLen
 from pydantic import BeforeValidator, Field
 
+from adkd.base import yaml_file
 from adkd.base.errors import InputError
+from adkd.base.keys import Keys
 from adkd.base.validation import Distinct
 from adkd.data.tasks import task
 from adkd.fetch import checkpoints
@@ -68,10 +71,10 @@ class Config(Section):
     """Splits whose predictions are stored as well, for example to submit them."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where training runs; auto takes a GPU if there is one."""
-    jobs_per_gpu: Annotated[int, Ge(1)] = 1
+    jobs_per_gpu: Annotated[int, Interval(ge=1, le=64)] = 1
     """How many training jobs share one GPU of this machine. One small student does not keep a large GPU busy; the
     memory of all jobs must fit. It changes no result."""
-    threads: Annotated[int, Ge(1)] = 1
+    threads: Annotated[int, Interval(ge=1, le=1024)] = 1
     """CPU threads of one training job. Part of a run's spec, because it changes the order of sums."""
     settings: Annotated[
         dict[str, dict[str, dict[str, Any]]], BeforeValidator(_without_null, json_schema_input_type=_LAYERED)
@@ -100,31 +103,13 @@ def config_file(name: Path) -> Path:
     return packaged if not name.exists() and packaged.exists() else name
 
 
-def load_config(paths: Sequence[Path]) -> dict[str, Any]:
-    """The keys of these YAML files, not yet validated; what a later file says wins, key by key.
+def load_config(paths: Sequence[Path]) -> Keys:
+    """The keys of these YAML or JSON files, not yet validated; what a later file says wins, key by key.
 
     Raises:
-        InputError: a file is missing or is not a YAML mapping.
+        InputError: a file is missing or cannot be read, is not a mapping, or has a key twice.
     """
-    config: dict[str, Any] = {}
-    for path in paths:
-        try:
-            layer = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"no such config file: {path}") from None
-        except yaml.YAMLError as error:
-            raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(layer, dict):
-            raise InputError(str(path), allowed="a mapping of keys to values")
-        config = layered(config, layer)
-    return config
-
-
-def layered(under: Any, over: Any) -> Any:
-    """One config over another, key by key; null replaces a whole section."""
-    if isinstance(under, dict) and isinstance(over, dict):
-        return under | {key: layered(under.get(key), value) for key, value in over.items()}
-    return over
+    return reduce(Keys.layered, (yaml_file.read(Path(path)) for path in paths), Keys())
 
 
 def schema_text() -> str:

@@ -3,16 +3,16 @@
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Interval, MinLen
+from annotated_types import Ge, Interval, MinLen
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from adkd.base.validation import STRICT, Distinct
 from adkd.methods import settings
 
 Names = Annotated[tuple[str, ...], MinLen(1), Distinct()]
-Seed = Annotated[int, Ge(0)]
+Seed = Annotated[int, Interval(ge=0, le=2**64 - 1)]
 Seeds = Annotated[tuple[Seed, ...], MinLen(1), Distinct()]
-Rows = Annotated[int, Ge(2)]
+Rows = Annotated[int, Interval(ge=2, le=10**9)]
 
 
 class Section(BaseModel):
@@ -122,9 +122,9 @@ class SweepsConfig(Section):
     """The search for settings, made by `snakemake sweep` and never by default: one study for every method and task, all
     with the same number of trials. Its score is that of a held-out part of train; dev and test are not used."""
 
-    trials: Annotated[int, Ge(1)] = 16
+    trials: Annotated[int, Interval(ge=1, le=10_000)] = 16
     """Trials of every study. With a larger number later, a study continues from the trials that it has."""
-    batch: Annotated[int, Ge(1)] = 4
+    batch: Annotated[int, Interval(ge=1, le=10_000)] = 4
     """Trials of a round. They run side by side, and the next round learns from all of them."""
     seeds: Seeds = (0,)
     """Seeds of every trial, whose score is the mean over them."""
@@ -132,7 +132,7 @@ class SweepsConfig(Section):
     """Seed of the sampler."""
     sampler: Literal["tpe", "random"] = "tpe"
     """tpe: points that follow from earlier results, by Optuna's TPE; random: points that do not."""
-    startup: Annotated[int, Ge(1)] = 8
+    startup: Annotated[int, Interval(ge=1, le=10_000)] = 8
     """Trials that are drawn at random before TPE learns from them."""
     variant: Literal["full", "grid"] = "full"
     """full: the space of the method's file; grid: its published grid, whose points are taken in a shuffled order, each
@@ -143,7 +143,7 @@ class SweepsConfig(Section):
     mode: Literal["rounds", "workers"] = "rounds"
     """rounds: trials are jobs of the workflow, and the same config gives the same files. workers: jobs that share a
     storage and need not wait for each other; what they find depends on their timing."""
-    workers: Annotated[int, Ge(1)] = 4
+    workers: Annotated[int, Interval(ge=1, le=10_000)] = 4
     """Mode "workers": jobs of every study."""
     storage: str | None = None
     """Mode "workers": the URL of a database, such as postgresql+psycopg://HOST/NAME; null for a journal file beside the
@@ -152,7 +152,7 @@ class SweepsConfig(Section):
     """Mode "workers": prefix of the studies' names in the storage."""
     pruner: Literal["none", "median", "hyperband"] = "median"
     """Mode "workers": what ends trials early by their score after every epoch of the first seed."""
-    heartbeat: Annotated[float, Gt(0)] = 30.0
+    heartbeat: Annotated[float, Interval(gt=0, le=86_400)] = 30.0
     """Mode "workers": seconds between two heartbeats of a running trial. After four missed heartbeats the trial is
     marked failed, and its settings are tried again."""
 
@@ -178,9 +178,9 @@ class StepsConfig(Section):
     """Steps of integrated gradients. The completeness error is reported beside the attributions. A teacher's map enters
     every comparison of its task, and a deeper model needs more steps."""
 
-    teacher: Annotated[int, Ge(2)] = 128
+    teacher: Annotated[int, Interval(ge=2, le=100_000)] = 128
     """For a teacher."""
-    student: Annotated[int, Ge(2)] = 64
+    student: Annotated[int, Interval(ge=2, le=100_000)] = 64
     """For a student."""
 
 

@@ -45,10 +45,15 @@ def space_of(method: str, variant: str, changes: Changes) -> Space:
     entries |= {**changes.get("training", {}), **changes.get(method, {})}
     space = {key: _entry(where, method, key, entry) for key, entry in entries.items() if entry is not None}
     if not space:
-        raise InputError(f"the {variant} space of {method}", value=space, allowed="at least one setting")
+        raise InputError(
+            f"the {variant} space of {method}", value=space, allowed="at least one setting", key="sweeps.space"
+        )
     if variant == "grid" and (ranged := [key for key, entry in space.items() if entry["type"] != "choice"]):
         raise InputError(
-            f"{ranged[0]} in the grid of {method}", value=space[ranged[0]], allowed="{choices}, not a range"
+            f"{ranged[0]} in the grid of {method}",
+            value=space[ranged[0]],
+            allowed="{choices}, not a range",
+            key=f"sweeps.space.{method}.{ranged[0]}",
         )
     return space
 
@@ -61,7 +66,8 @@ def check_changes(changes: Changes) -> None:
     """
     for section, entries in changes.items():
         if section != "training" and section not in registry.names():
-            raise unknown("section of sweeps.space", section, ["training", *registry.names()])
+            known = ["training", *registry.names()]
+            raise unknown("section of sweeps.space", section, known, key=f"sweeps.space.{section}")
         for key, entry in entries.items():
             if entry is not None:
                 _entry(f"sweeps.space.{section}", section, key, entry)
@@ -134,7 +140,7 @@ def _annotation(where: str, method: str, key: str) -> Any:
     known = {} if method == "training" else {field.name: field.type for field in fields(registry.outline(method))}
     known |= {field.name: field.type for field in fields(settings.Training)}
     if key not in known:
-        raise unknown(f"setting of {where}", key, known)
+        raise unknown(f"setting of {where}", key, known, key=f"{where}.{key}")
     return known[key]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from adkd.base.errors import InputError, yaml_number
+from adkd.base.keys import layered
 from adkd.base.records import difference
 from adkd.plan import config as configs
 from adkd.plan.checks import validate
@@ -52,7 +53,7 @@ def tuned(config: Config, results: Results, studies: Sequence[Study]) -> Config:
                 remedy=f"remove it and rebuild it with: {_COMMAND}; or layer a copy of it over a config with "
                 "settings_from: config",
             )
-        keys = configs.layered(keys, best)
+        keys = layered(keys, best)
     return validate(keys)
 
 

@@ -81,13 +81,17 @@ def test_an_unknown_name_is_refused_with_the_nearest(case):
     assert nearest is None or nearest in error.allowed
 
 
-SEEDS = "a non-empty list of distinct values, each an integer at least 0"
-ROWS = "an integer at least 2, a mapping of keys to values or null"
+SEED = "an integer at least 0 and at most 18446744073709551615"
+SEEDS = f"a non-empty list of distinct values, each {SEED}"
+ROW = "an integer at least 2 and at most 1000000000"
+ROWS = f"{ROW}, a mapping of keys to values or null"
 VALUES = {
-    "text": (changed(seeds=["0"]), "seeds[0]", "0", "an integer at least 0"),
-    "fraction": (changed(seeds=[1.0]), "seeds[0]", 1.0, "an integer at least 0"),
-    "flag": (changed(seeds=[True]), "seeds[0]", True, "an integer at least 0"),
-    "below": (changed(seeds=[-1]), "seeds[0]", -1, "an integer at least 0"),
+    "text": (changed(seeds=["0"]), "seeds[0]", "0", SEED),
+    "fraction": (changed(seeds=[1.0]), "seeds[0]", 1.0, SEED),
+    "flag": (changed(seeds=[True]), "seeds[0]", True, SEED),
+    "below": (changed(seeds=[-1]), "seeds[0]", -1, SEED),
+    "beyond 64 bits": (changed(seeds=[2**64]), "seeds[0]", 2**64, SEED),
+    "too many threads": (changed(threads=1000000), "threads", 1000000, "an integer at least 1 and at most 1024"),
     "twice": (changed(seeds=[1, 2, 1]), "seeds", [1, 2, 1], SEEDS),
     "empty": (changed(seeds=[]), "seeds", [], SEEDS),
     "no list": (changed(seeds=1), "seeds", 1, SEEDS),
@@ -105,7 +109,7 @@ VALUES = {
         data(train_rows={"stsb": 1.0}),
         "data.train_rows.stsb",
         1.0,
-        "an integer at least 2 or null",
+        f"{ROW} or null",
     ),
     "deep": (changed(explanations={"bins": [0.1, 2]}), "explanations.bins[1]", 2, "a number above 0 and at most 1"),
     "setting": (
@@ -118,7 +122,25 @@ VALUES = {
         settings(training={"all": {"learning_rate": "1e-5"}}),
         "settings.training.all.learning_rate",
         "1e-5",
-        "a number above 0",
+        "a number above 0 and at most 1",
+    ),
+    "learning rate": (
+        settings(training={"all": {"learning_rate": 1e300}}),
+        "settings.training.all.learning_rate",
+        1e300,
+        "a number above 0 and at most 1",
+    ),
+    "beyond 32-bit numbers": (
+        settings(adkd={"all": {"beta": 1e300}}),
+        "settings.adkd.all.beta",
+        1e300,
+        "a number at least 0 that fits into 32 bits",
+    ),
+    "beyond 32-bit integers": (
+        settings(training={"all": {"epochs": 10**18}}),
+        "settings.training.all.epochs",
+        10**18,
+        "an integer at least 1 that fits into 32 bits",
     ),
     "setting is no flag": (settings(adkd={"all": {"anneal": 1}}), "settings.adkd.all.anneal", 1, "true or false"),
     "teacher": (changed(teacher=TINY["teacher"] | {"epochs": 0}), "teacher.epochs", 0, "an integer at least 1 or null"),
@@ -230,21 +252,147 @@ def test_a_wrong_ablation_is_refused(case):
     assert "ablations.x" in str(error) or case == "unknown method"
 
 
+@pytest.mark.parametrize("views", [[0, 0], [0, 3], [2**40]])
+def test_views_are_distinct_classes(views):
+    error = refused(settings(adkd={"all": {"views": views}}))
+    assert error.what.startswith("settings.adkd.all.views" if max(views) > 3 else "settings of adkd: views")
+
+
 def test_two_points_that_are_one_run_are_refused():
     error = refused(changed(ablations={"x": {"points": {"a": {"beta": 2}, "b": {"beta": 2}}}}))
     assert error.what == "ablations.x: b and a are the same run, adkd+beta=2"
 
 
-def test_a_config_file_that_is_missing_or_broken_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"no such config file: nowhere\.yaml"):
-        load_config(["nowhere.yaml"])
-    (tmp_path / "broken.yaml").write_text("tasks: [")
-    with pytest.raises(InputError, match=r"broken\.yaml is not YAML"):
-        load_config([tmp_path / "broken.yaml"])
-    (tmp_path / "list.yaml").write_text("[1]")
+def read_error(path, content):
+    """The error of a config file with this content; its message is one line."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError) as caught:
-        load_config([tmp_path / "list.yaml"])
-    assert caught.value.allowed == "a mapping of keys to values"
+        load_config([path])
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+TWICE = {
+    "a section": ("seeds: [1]\ntasks: [rte]\nseeds: [2]\n", "seeds", 3, 1),
+    "a setting": ("settings:\n adkd:\n  all:\n   beta: 1.0\n   beta: 1.0\n", "settings.adkd.all.beta", 5, 4),
+    "in flow style": ("data: {rows: 1,\n rows: 2}", "data.rows", 2, 1),
+    "in a list": ("x:\n- {a: 1,\n   a: 2}", "x[0].a", 3, 2),
+    "in JSON": ('{"x": {"a": 1e-5,\n\t"a": 1}}', "x.a", 2, 1),
+    "once between quotes": ("threads: 1\n'threads': 2", "threads", 2, 1),
+    "a number and its text": ("points:\n 1: a\n '1': b", "points.1", 3, 2),
+    "in what is merged": ("x: &x {a: 1,\n a: 2}\ny: {<<: *x}", "x.a", 2, 1),
+}
+
+
+@pytest.mark.parametrize("case", TWICE)
+def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path, case):
+    content, key, line, first = TWICE[case]
+    error = read_error(tmp_path / "c.yaml", content)
+    assert (error.what, error.remedy) == (f"{key} stands twice", f"first in line {first}")
+    assert error.where == (f"{tmp_path / 'c.yaml'}:{line}",)
+
+
+UNREADABLE = {
+    "UTF-16": ("a: 1".encode("utf-16"), ":1", "byte 0xff is not UTF-8 text"),
+    "UTF-16 without a mark": ("# x\na: 1".encode("utf-16-be"), ":1", "byte 0x00 is not UTF-8 text"),
+    "latin-1": ("a: 1\nb: 'é'".encode("latin-1"), ":2", "byte 0xe9 is not UTF-8 text"),
+    "no YAML": (b"a: 1\nb: [", ":2", "not YAML: "),
+    "a tab": (b"a:\n\tb: 1", ":2", "not YAML: "),
+    "a control character": (b"a: 1\nb: \x07", ":2", "not YAML: the character"),
+    "two documents": (b"a: 1\n---\nb: 1", ":2", "not YAML: "),
+    "no mapping": (b"[1]", "", ""),
+    "nothing": (b"", "", ""),
+    "too deep": (b"a: " + b"[" * 1000, "", ""),
+    "itself": (b"a: &a [*a]", "", ""),
+    "aliases of aliases": (
+        b"a0: &a0 [1]\n"
+        + b"".join(b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 9)),
+        "",
+        "",
+    ),
+    "half a character": (rb'a: "\ud800"', ":1", "a is not text"),
+    "a tag": (b"a: !!python/name:os.system", ":1", "a cannot be read as YAML's python/name:os.system"),
+    "a tagged set": (b"a: !!set {b}", ":1", "a has the YAML tag"),
+    "a number of another kind": (b"a: !!int x", ":1", "a cannot be read as YAML's int"),
+    "digits without end": (b"a: 1" + b"0" * 5000, ":1", "a cannot be read as YAML's int"),
+    "octal": (b"seeds: [1,\n 010]", ":2", "seeds[1]: YAML reads 010 as 8"),
+    "to the base of 60": (b"a: 1:30", ":1", "a: YAML reads 1:30 as 90"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_a_config_that_cannot_be_read_is_named_with_its_line(tmp_path, case):
+    content, line, what = UNREADABLE[case]
+    path = tmp_path / "c.yaml"
+    error = read_error(path, content)
+    assert f"{path}{line}" in str(error)
+    assert error.what.startswith(what)
+
+
+def test_a_config_that_is_no_file_is_named(tmp_path):
+    for path, what in ((tmp_path / "nowhere.yaml", "no such config file"), (tmp_path, "is a directory")):
+        with pytest.raises(InputError) as caught:
+            load_config([path])
+        assert str(path) in caught.value.what
+        assert what in caught.value.what
+
+
+def test_a_config_may_have_a_mark_anchors_and_the_numbers_of_json(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_bytes("\ufeffx: &x {a: 1, b: [1.5, ~, yes]}\ny: {<<: *x, a: 2}\n".encode())
+    assert load_config([path]) == {"x": {"a": 1, "b": [1.5, None, True]}, "y": {"a": 2, "b": [1.5, None, True]}}
+    path.write_text('{"rate":1e-5,\n\t"title": "\\ud83d\\ude00 \\/", "n": [null, true, -2]}')
+    assert load_config([path]) == {"rate": 1e-5, "title": "😀 /", "n": [None, True, -2]}
+
+
+def test_an_error_about_a_key_begins_with_its_file_and_line(tmp_path):
+    base, over = tmp_path / "base.yaml", tmp_path / "over.yaml"
+    base.write_text(yaml.safe_dump({**TINY, "settings": {}}))
+    lines = base.read_text().splitlines()
+    cases = {
+        "settings:\n adkd:\n  all:\n   alpha: 2": f"{over}:4",
+        "task: [rte]": f"{over}:1",
+        "settings:\n adkd:\n  all: {aplha: 1}": f"{over}:3",
+        "seeds:\n - 1\n - x": f"{over}:3",
+        "tasks: [sst2,\n  rt]": f"{over}:2",
+        "reference: pdk": f"{over}:1",
+        "sweeps:\n  storage: foo": f"{over}:2",
+        "ablations:\n x: {setting: beta,\n  values: [-1]}": f"{over}:3",
+        "sweeps: {space: {adkd:\n {beta: {low: .nan}}}}": f"{over}:2",
+        "data: {rows: {train: 1}}": f"{over}:1",
+        "student: {model: tiny_bert}": f"{over}:1",
+        "seeds: null": f"{over}:1",
+        "data: {source: hub}": f"{base}:{lines.index('  rows:') + 1}",
+    }
+    for text, place in cases.items():
+        over.write_text(text)
+        with pytest.raises(InputError) as caught:
+            validate(load_config([base, over]))
+        assert caught.value.where[0].startswith(place), text
+    over.write_text("seeds: [x]")
+    assert refused(load_config([base, over]) | {"seeds": ["x"]}).where == ()
+    assert refused(load_config([base, over]).layered({"seeds": ["x"]})).where == ()
+
+
+STORAGES = ("", " ", "http://host/name", "study.db", "postgresql://", "postgresql+nothing://host/name", "redis://host")
+PASSWORDS = ("postgresql://me:hush@host/name", "mysql+pymysql://me:hu/sh@host/n", "postgresql://host/n?password=hush")
+
+
+def test_a_storage_is_a_database_and_its_url_has_no_password():
+    for url in STORAGES:
+        assert "sweeps.storage" in refused(changed(sweeps={"storage": url})).what
+    for url in PASSWORDS:
+        error = refused(changed(sweeps={"storage": url}))
+        assert "has a password" in error.what
+        assert ".pgpass" in error.remedy
+        assert "sh@" not in str(error)
+        assert "=hush" not in str(error)
+    for url in (
+        "postgresql+psycopg://me@host:5432/name",
+        "sqlite:///a:b@c.db",
+        "mysql://h/n?read_default_file=~/.my.cnf",
+    ):
+        validate(changed(sweeps={"storage": url}))
 
 
 def test_later_files_win_key_by_key_and_null_takes_a_section_away(tmp_path):

@@ -88,7 +88,12 @@ VALUES = {
     "log is no flag": ({"beta": {"low": 1, "high": 2, "log": 1}}, "beta.log", 1, "true or false"),
     "outside": ({"alpha": {"low": 0, "high": 1.5}}, "alpha.high", 1.5, "a number at least 0 and at most 1"),
     "fraction": ({"epochs": {"low": 1.5, "high": 3}}, "epochs.low", 1.5, "an integer at least 1"),
-    "text": ({"learning_rate": {"low": "1e-5", "high": 1.0}}, "learning_rate.low", "1e-5", "a number above 0"),
+    "text": (
+        {"learning_rate": {"low": "1e-5", "high": 1.0}},
+        "learning_rate.low",
+        "1e-5",
+        "a number above 0 and at most 1",
+    ),
     "range of flags": (
         {"anneal": {"low": 0, "high": 1}},
         "anneal",

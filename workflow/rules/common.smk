@@ -10,6 +10,7 @@ from adkd.base import devices  # noqa: E402
 from adkd.base.errors import InputError  # noqa: E402
 from adkd.plan import plan  # noqa: E402
 from adkd.plan.checks import validate  # noqa: E402
+from adkd.plan.config import load_config  # noqa: E402
 
 # Jobs run the `adkd` beside the Python that runs Snakemake, even if its environment is not activated.
 os.environ.update(
@@ -18,7 +19,8 @@ os.environ.update(
 )
 
 try:
-    CONFIG = validate(config)
+    # Read again: Snakemake keeps the last of repeated keys, and no lines.
+    CONFIG = validate(load_config(workflow.configfiles).layered(workflow.config_settings.config))
     PLAN = plan.build(CONFIG)
     if workflow.is_main_process:
         PLAN.write()
