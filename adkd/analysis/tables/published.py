@@ -1,6 +1,7 @@
 """Published numbers beside ours. What is published is in ``published_results.csv`` and nowhere else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,53 @@ from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import TASKS
 from adkd.plan.grid import Column, Grid, columns_of
+from adkd.plan.sections import StudentConfig
+from adkd.plan.specs import StudentSpec
 
 FILE = Path(__file__).with_name("published_results.csv")
 COLUMNS = [
     *("source", "method", "task", "metric", "published"),
     *("reproduced_mean", "reproduced_sd", "n", "difference", "status"),
 ]
+WU, SUN = "Wu et al. 2023", "Sun et al. 2019"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the models of a source were trained, as far as it is known and a config can choose it."""
+
+    student: StudentConfig
+    """What its students started from; the teacher was BERT-base."""
+    start: str
+    """The same in words."""
+    settings: Mapping[str, Mapping[str, Any]]
+    """Method -> setting -> value. A method that is not named here has no settings in the source."""
+    unknown: str
+    """What the source does not say, or no config can choose."""
+
+
+_RANDOM = {"batching": "random"}
+_BERT_ADAM = {"bias_correction": False, "adam_epsilon": 1e-6, "clip_by": "tensor"}
+PUBLISHED = {
+    WU: Setting(
+        StudentConfig(model="bert_l6_h768"),
+        "a BERT of 6 layers and 768 dimensions (bert_l6_h768)",
+        {"teacher": _RANDOM, "finetune": _RANDOM, "adkd": _RANDOM},
+        "the settings of its baselines are not published",
+    ),
+    SUN: Setting(
+        StudentConfig(from_teacher_layers=(0, 1, 2, 3, 4, 5)),
+        "the first six layers of BERT-base",
+        {
+            "teacher": _BERT_ADAM,
+            "finetune": _BERT_ADAM,
+            "vanilla_kd": _BERT_ADAM | {"mean_over_classes": True},
+            "pkd": _BERT_ADAM,
+        },
+        "it trained in the order of the files, without shuffling, and selected by accuracy",
+    ),
+}
+"""What the name of a source begins with -> its setting."""
 NOTHING = "No task of this plan has a published number to hold against ours.\n"
 
 
@@ -106,9 +148,9 @@ def _table(grid: Grid, source: str, compared: pd.DataFrame) -> Table:
             rows.append(Row(f"{method}: reproduced", reproduced))
             rows.append(Row(f"{method}: difference", [Cell(value, "+.1f") for value in by_task["difference"]]))
     header = headings("", *(_title(name, metrics[name]) for name in names))
-    scale = "not a reproduction, another scale: " if list(_departures(grid)) else ""
+    scale = "not a reproduction, another scale: " if list(_other_models(grid, source)) else ""
     title = f"Published and reproduced ({scale}{source})"
-    return Table(title, header, rows, footnotes.texts, list(_notes(grid, compared)))
+    return Table(title, header, rows, footnotes.texts, list(_notes(grid, source, compared)))
 
 
 def _title(name: str, metric: str) -> str:
@@ -141,20 +183,45 @@ def _list(grid: Grid, source: str, compared: pd.DataFrame, marks: dict[str, str]
     return Table(source, header, rows, {marks[status]: status for status in dict.fromkeys(compared["status"])})
 
 
-def _departures(grid: Grid) -> Iterator[str]:
-    """What makes this plan another experiment than the published one."""
+def _setting(source: str) -> Setting:
+    return next(setting for name, setting in PUBLISHED.items() if source.startswith(name))
+
+
+def _other_models(grid: Grid, source: str) -> Iterator[str]:
+    """Models and data of this plan that are not those of a source."""
+    setting = _setting(source)
     if grid.teacher_model != "bert_base":
         yield f"the teacher is {grid.teacher_model}, not BERT-base"
-    if grid.student.model != "bert_l6_h768":
+    if grid.student.given != setting.student.given:
         layers = grid.student.from_teacher_layers
         start = f"layers {list(layers)} of the teacher's checkpoint" if layers else grid.student.model
-        yield f"students start from {start}, not from a BERT of 6 layers and 768 dimensions"
+        yield f"students start from {start}, not from {setting.start}"
     if not SOURCES[grid.source].real:
         yield "the data are made up"
     yield from (note for note in grid.notes if "(data." in note)
 
 
-def _notes(grid: Grid, compared: pd.DataFrame) -> Iterator[str]:
+def _other_settings(grid: Grid, source: str) -> Iterator[str]:
+    """Settings of this plan's methods that are not those of a source."""
+    planned = {(run.method, run.task): run for run in reversed(grid.runs)}
+    for method, published in _setting(source).settings.items():
+        others: dict[str, list[str]] = {}
+        for run in (run for (name, _), run in planned.items() if name == method):
+            spec = grid.spec(run)
+            given = asdict(spec.training) | (spec.settings if isinstance(spec, StudentSpec) else {})
+            for name, value in published.items():
+                if given.get(name) != value:
+                    others.setdefault(f"{name} {_yaml(given.get(name))}, not {_yaml(value)}", []).append(run.task)
+        tasks = {task for name, task in planned if name == method}
+        for words, on in others.items():
+            yield f"{method} has {words}" + ("" if set(on) == tasks else f" ({', '.join(sorted(on))})")
+
+
+def _yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _notes(grid: Grid, source: str, compared: pd.DataFrame) -> Iterator[str]:
     yield (
         f"Points (×100). Reproduced: mean ± sd over n = {len(grid.seeds)} seeds ({spans(grid.seeds)}), ddof = 1; "
         "without ± a single run. Difference: reproduced − published."
@@ -162,6 +229,7 @@ def _notes(grid: Grid, compared: pd.DataFrame) -> Iterator[str]:
     yield "Published: single values as printed; over how many runs is not stated with them, so no test is made."
     for status in dict.fromkeys(compared["status"]):
         yield f"Status of the published numbers: {status}."
-    if departures := list(_departures(grid)):
-        yield f"Not the published setting: {'; '.join(departures)}."
+    if departures := [*_other_models(grid, source), *_other_settings(grid, source)]:
+        yield f"Not the setting of this source: {'; '.join(departures)}."
+    yield f"Unknown or not to be set: {_setting(source).unknown}."
     yield selection_note(grid, "validation")
