@@ -66,8 +66,11 @@ GRID = {
     "learning_rate": {"choices": [5.0e-5, 2.0e-5, 1.0e-5]},
     "epochs": {"choices": [4]},
     "batch_size": {"choices": [32]},
+    "bias_correction": {"choices": [False]},
+    "adam_epsilon": {"choices": [1.0e-6]},
+    "clip_by": {"choices": ["tensor"]},
 }
-"""The paper's grid, with ``normalize``, which the released results vary as well."""
+"""The paper's grid, with ``normalize``, which the released results vary as well, and the released optimiser."""
 
 
 def teacher_layers(teacher: int, student: int, layers: str) -> list[int]:

@@ -73,6 +73,10 @@ GRID = {
     "learning_rate": {"choices": [1.0e-5, 2.0e-5, 3.0e-5]},
     "epochs": {"choices": [3]},
     "batch_size": {"choices": [16, 32]},
+    "bias_correction": {"choices": [False]},
+    "adam_epsilon": {"choices": [1.0e-6]},
+    "clip_by": {"choices": ["tensor"]},
+    "mean_over_classes": {"choices": [True]},
 }
 """The paper's grid for the second phase. For the first, whose epochs the paper sets per task, the two usual values."""
 

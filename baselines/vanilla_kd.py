@@ -36,8 +36,12 @@ GRID = {
     "learning_rate": {"choices": [5.0e-5, 2.0e-5, 1.0e-5]},
     "epochs": {"choices": [4]},
     "batch_size": {"choices": [32]},
+    "bias_correction": {"choices": [False]},
+    "adam_epsilon": {"choices": [1.0e-6]},
+    "clip_by": {"choices": ["tensor"]},
+    "mean_over_classes": {"choices": [True]},
 }
-"""The grid of the distillation runs of PKD (Sun et al. 2019)."""
+"""The grid of the distillation runs of PKD (Sun et al. 2019), with the conventions of its released code."""
 
 
 class Method(contract.Method[Config]):
