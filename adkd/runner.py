@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from adkd.base import devices
+from adkd.base import devices, files
 from adkd.base.errors import InputError
 from adkd.base.records import Spec
 from adkd.plan.grid import Grid
@@ -44,6 +44,7 @@ def run(spec: Spec, results: Results) -> None:
         RunError: the run failed. No result is left behind.
     """
     stage = STAGES[spec.stage]
+    files.check_writable(results.directory(spec.result))
     if not stage.needs_device:
         stage.work(spec, results)
         return
@@ -63,6 +64,9 @@ def run_missing(specs: Iterable[Spec], results: Results) -> None:
         InputError, RunError: as ``run``.
     """
     made: set[str] = set()
+    specs = list(specs)
+    for spec in specs:
+        files.check_writable(results.directory(spec.result))
     for spec in specs:
         fresh = results.is_made(spec) and not made & {name for _, name in spec.inputs.names()}
         results.write_spec(spec)

@@ -1,13 +1,16 @@
 """Records: written to a JSON file and read back by one class, so that writer and reader cannot drift apart."""
 
+import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from adkd.base.checked import reading, refuse_changed
 from adkd.base.errors import InputError, missing
-from adkd.base.files import json_text, write_if_changed, write_json
+from adkd.base.files import json_text, sha256, write_if_changed, write_json
 from adkd.base.validation import STRICT
 
 
@@ -42,16 +45,59 @@ class Record(BaseModel):
         Raises:
             InputError: there is no such file, or it does not hold such a record.
         """
+        with reading(path, command):
+            content = path.read_bytes()
+        return cls.parsed(content, path, command)
+
+    @classmethod
+    def parsed(cls, content: bytes, path: Path, command: str) -> Self:
+        """The record in the content of a file.
+
+        Raises:
+            InputError: the content is not such a record.
+        """
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise missing(path, command) from None
+            return cls.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"])) or "its content"
             raise InputError(
                 f"{path} is not valid: {where}: {first['msg']}", remedy=f"rebuild it with: {command}"
             ) from None
+
+
+_SEAL = re.compile(rb'^ "sha256": "(\w*)",\n', re.MULTILINE)
+"""The line with the checksum of a sealed record; keys of records within it are indented further."""
+
+
+class Sealed(Record):
+    """A record whose file holds the sha256 of all the rest of the file, so that nobody reads a changed one."""
+
+    def write(self, path: Path) -> None:
+        """Write the record with its checksum; the file appears whole or not at all."""
+        write_json(path, self._sealed())
+
+    def write_if_changed(self, path: Path) -> bool:
+        """Write the record unless the file holds it already, whose time stamp then stays. True if written."""
+        return write_if_changed(path, self._sealed())
+
+    @classmethod
+    def parsed(cls, content: bytes, path: Path, command: str) -> Self:
+        """The record in the content of a file.
+
+        Raises:
+            InputError: the content is not such a record, or was changed since it was written.
+        """
+        seal = _SEAL.search(content)
+        rest = _SEAL.sub(b"", content, count=1)
+        record = super().parsed(rest, path, command)
+        if not seal:
+            raise InputError(f"{path} lacks its checksum", remedy=f"rebuild it with: {command}")
+        refuse_changed(path, hashlib.sha256(rest).hexdigest(), seal[1].decode(), command)
+        return record
+
+    def _sealed(self) -> dict[str, Any]:
+        return self.as_json() | {"sha256": hashlib.sha256(self.text().encode()).hexdigest()}
 
 
 class Inputs(Record):
@@ -79,10 +125,68 @@ class Spec(Record):
 S = TypeVar("S", bound=Spec)
 
 
-class Report(Record, Generic[S]):
+class StoredFile(Record):
+    """A file of a result, as it was written."""
+
+    bytes: int
+    sha256: str
+
+
+class Report(Sealed, Generic[S]):
     """What a stage writes about its result, last: where it lies, the result is complete."""
 
     spec: S
+    files: dict[str, StoredFile] = {}
+    """Every other file of the result, by its path in the directory of the result."""
+
+    def write_last(self, path: Path) -> None:
+        """Write the report of a result all of whose other files lie in the directory already, with their hashes."""
+        self.model_copy(update={"files": stored_files(path.parent)}).write(path)
+
+    def file(self, directory: Path, name: str) -> Path:
+        """A file of the result in ``directory``, with exactly the content that was written.
+
+        Raises:
+            InputError: it is missing, cannot be read, or was changed since.
+        """
+        path, command = directory / name, command_for(directory, self.spec.stage)
+        if name not in self.files:
+            raise missing(path, command)
+        with reading(path, command):
+            digest = sha256(path)
+        refuse_changed(path, digest, self.files[name].sha256, command)
+        return path
+
+    def folder(self, directory: Path, name: str) -> Path:
+        """A folder of the result in ``directory``, all of whose files have exactly the content that was written.
+
+        Raises:
+            InputError: one of them has not, or there are none.
+        """
+        files = [file for file in self.files if file.startswith(f"{name}/")]
+        if not files:
+            raise missing(directory / name, command_for(directory, self.spec.stage))
+        for file in files:
+            self.file(directory, file)
+        return directory / name
+
+
+def stored_files(directory: Path) -> dict[str, StoredFile]:
+    """Every file below a directory, by its path in it."""
+    return {
+        path.relative_to(directory).as_posix(): StoredFile(bytes=path.stat().st_size, sha256=sha256(path))
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def command_for(directory: Path, stage: str) -> str:
+    """What to type to make the result in a directory again: its spec lies in the plan of the tree around it."""
+    for root in directory.parents:
+        spec = root / "plan" / f"{directory.relative_to(root).as_posix()}.json"
+        if spec.is_file():
+            return f"adkd {stage} {spec}"
+    return "snakemake"
 
 
 def difference(was: Any, wanted: Any, key: str = "") -> tuple[str, str, str]:

@@ -63,7 +63,7 @@ def write_run(results: Results, spec: TeacherSpec | StudentSpec, outputs: Output
             if split not in task.hidden:
                 scores[split] = {**metrics.scores(task, logits, labels)}
         made = report(spec, scores, **fields)
-        made.write(folder / str(STAGES[spec.stage].report))
+        made.write_last(folder / str(STAGES[spec.stage].report))
     return made
 
 

@@ -92,9 +92,9 @@ class Examples:
         """One split of the data in ``directory``, written by ``prepare``.
 
         Raises:
-            InputError: there is no such split.
+            InputError: there is no such split, or its file is missing or damaged.
         """
-        about = DataReport.read(directory / "data.json", "snakemake")
+        about = DataReport.of(directory)
         if split not in about.rows:
             raise unknown(f"split of {directory}", split, about.rows)
         return cls.of(
@@ -150,7 +150,7 @@ class Examples:
 
 def data_fingerprint(directory: Path) -> str:
     """sha256 over everything that a run sees of prepared data."""
-    return DataReport.read(directory / "data.json", "snakemake").fingerprint
+    return DataReport.of(directory).fingerprint
 
 
 def by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:

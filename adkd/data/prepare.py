@@ -52,7 +52,7 @@ def prepare(spec: DataSpec, results: "Results") -> None:
             pad_token_id=tokenizer.pad_token_id,
             label_names=the_task.labels,
         )
-        report.write(new / "data.json")
+        report.write_last(new / "data.json")
 
 
 def cut(splits: Mapping[str, "pa.Table"], train_rows: int | None, held_out: float, seed: int) -> dict[str, "pa.Table"]:

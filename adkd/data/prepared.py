@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adkd.data.spec import DataReport
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -21,10 +23,15 @@ def write_splits(directory: Path, splits: Mapping[str, "pa.Table"]) -> None:
 
 
 def read_split(directory: Path, split: str) -> "pa.Table":
-    """One split, memory-mapped."""
+    """One split, memory-mapped.
+
+    Raises:
+        InputError: its file is missing or damaged.
+    """
     import pyarrow as pa
 
-    return pa.ipc.open_stream(pa.memory_map(str(_file(directory, split)))).read_all()
+    file = DataReport.of(directory).file(directory, _file(directory, split).name)
+    return pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
 
 
 def _file(directory: Path, split: str) -> Path:

@@ -1,8 +1,9 @@
 """The spec and the report of prepared data."""
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from adkd.base.records import Report, Spec
+from adkd.base.records import Report, Spec, command_for
 
 
 class DataSpec(Spec):
@@ -39,3 +40,12 @@ class DataReport(Report[DataSpec]):
     """sha256 over all that a run sees of the data."""
     content: dict[str, str]
     """Split -> sha256 over its texts and labels."""
+
+    @classmethod
+    def of(cls, directory: Path) -> Self:
+        """The report of the data in a directory.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        return cls.read(directory / "data.json", command_for(directory, "data"))

@@ -68,9 +68,9 @@ def explain(spec: ExplainSpec, results: Results) -> None:
     device = runtime.start_run(spec)
     data, place = results.directory(spec.inputs.data), results.directory(spec.inputs.model)
     examples = Examples.load(data, spec.split)
-    about = DataReport.read(data / "data.json", "snakemake")
+    about = DataReport.of(data)
     tokenizer = checkpoints.tokenizer(about.spec.tokenizer)
-    model = load_frozen(place / "model", device)
+    model = load_frozen(results.model(spec.inputs), device)
     rows = explained_rows(examples, spec.task, spec.split, spec.rows)
     special = special_tokens(tokenizer)
     explained = sorted(explanations(model, examples, rows, special, spec.steps, device), key=lambda e: e.idx)
@@ -91,7 +91,7 @@ def explain(spec: ExplainSpec, results: Results) -> None:
     out = results.directory(spec.result)
     with new_directory(out) as folder:
         pq.write_table(_table(explained, tokens, own, random), folder / "examples.parquet")
-        report.write(folder / str(STAGES[spec.stage].report))
+        report.write_last(folder / str(STAGES[spec.stage].report))
     log.info("wrote %s (%d examples, %.0f s)", out, len(explained), report.seconds)
 
 

@@ -33,14 +33,12 @@ def measure(spec: LatencySpec, results: Results) -> None:
         InputError: there is no model, or the split has fewer examples than a batch.
     """
     device = runtime.start_run(spec)
-    data, place = results.directory(spec.inputs.data), results.directory(spec.inputs.model)
-    if not (place / "model").is_dir():
-        raise InputError(f"{place} has no model", remedy="train it first")
+    data = results.directory(spec.inputs.data)
     examples = Examples.load(data, spec.split)
     if (largest := max(spec.batch_sizes)) > len(examples):
         limit = f"at most {len(examples)}, the number of rows of {spec.split}"
         raise InputError("batch_sizes", value=largest, allowed=limit)
-    model = load_frozen(place / "model", device)
+    model = load_frozen(results.model(spec.inputs), device)
     latency = {}
     for size in spec.batch_sizes:
         rng = np.random.default_rng(derived(spec.task, 0, f"latency of {size}"))
@@ -59,7 +57,7 @@ def measure(spec: LatencySpec, results: Results) -> None:
         **runtime.provenance(device),
     )
     with new_directory(results.directory(spec.result)) as folder:
-        report.write(folder / str(STAGES[spec.stage].report))
+        report.write_last(folder / str(STAGES[spec.stage].report))
 
 
 def _seconds(model: nn.Module, batch: Batch, device: torch.device) -> float:

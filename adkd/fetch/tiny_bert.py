@@ -4,7 +4,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from adkd.base.files import json_text, new_directory
+from adkd.base.files import json_text, new_directory, read_json, write_json
+from adkd.base.files import sha256 as file_sha256
 from adkd.fetch import assets
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -24,17 +25,31 @@ TINY: dict[str, Any] = {
     "initializer_range": 0.1,
 }
 TINY_SEED = 20231
+LIST = "files.json"
+"""File in its directory -> sha256 of every other one."""
 
 
 def directory() -> Path:
-    """The directory of the encoder, which is generated at its first use and named after what determines it."""
+    """The directory of the encoder, named after what determines it.
+
+    It is generated at its first use, and again where a file of it is missing or damaged.
+    """
     recipe = sha256(json_text([TINY, TINY_SEED, VOCABULARY]).encode()).hexdigest()
     place = assets.cache() / f"tiny_bert-{recipe[:12]}"
-    if not place.is_dir():
+    if not _is_whole(place):
         with assets.locked(place):
-            if not place.is_dir():
+            if not _is_whole(place):
                 _make(place)
     return place
+
+
+def _is_whole(place: Path) -> bool:
+    """Whether every file has the content that was written."""
+    try:
+        listed = read_json(place / LIST)
+        return bool(listed) and all(file_sha256(place / name) == digest for name, digest in listed.items())
+    except (OSError, ValueError, AttributeError, TypeError):
+        return False
 
 
 def _make(place: Path) -> None:
@@ -51,3 +66,4 @@ def _make(place: Path) -> None:
         save_file(model.state_dict(), new / "model.safetensors", metadata={"format": "pt"})
         (new / "vocab.txt").write_text("".join(f"{word}\n" for word in VOCABULARY))
         (new / "tokenizer_config.json").write_text(json_text(settings))
+        write_json(new / LIST, {file.name: file_sha256(file) for file in sorted(new.iterdir())})

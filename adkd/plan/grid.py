@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import PrivateAttr
 
-from adkd.base.records import Record
+from adkd.base.records import Record, Sealed
 from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
 from adkd.plan.reports import RunReport
@@ -58,7 +58,7 @@ class Run(Record):
     """Name of the latency of a model of its architecture."""
 
 
-class Grid(Record):
+class Grid(Sealed):
     """``plan/grid.json``, or that of an ablation."""
 
     name: str
@@ -176,7 +176,15 @@ class Grid(Record):
 
     def predictions(self, run: Run, split: str) -> Path:
         """The file with a run's predictions on a split, whether it is there or not."""
-        return self.results.directory(run.result) / "predictions" / f"{split}.parquet"
+        return self.results.directory(run.result) / predictions_on(split)
+
+    def stored_predictions(self, run: Run, split: str) -> Path:
+        """The same, with exactly the content that was written.
+
+        Raises:
+            InputError: the file or the report of the run is missing or damaged, or another spec made the run.
+        """
+        return self.report(run).file(self.results.directory(run.result), predictions_on(split))
 
     def command(self, run: Run) -> str:
         """What to type to make a run."""
@@ -186,6 +194,11 @@ class Grid(Record):
     def stage(run: Run) -> str:
         """The stage that makes a run."""
         return "teacher" if run.method == TEACHER else "student"
+
+
+def predictions_on(split: str) -> str:
+    """The file with the predictions on a split, in the directory of a run."""
+    return f"predictions/{split}.parquet"
 
 
 def columns_of(task: Task, role: str) -> Iterator[Column]:

@@ -90,7 +90,6 @@ class Shard(Record):
 
     file: str
     rows: int
-    sha256: str
 
 
 class SignalReport(Report[SignalSpec]):

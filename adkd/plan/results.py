@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from adkd.base.errors import InputError, missing
+from adkd.base.checked import reading
+from adkd.base.errors import InputError
 from adkd.base.files import read_json
-from adkd.base.records import Record, Report, Spec, difference
+from adkd.base.records import Inputs, Record, Report, Spec, command_for, difference
 from adkd.plan.reports import (
     DataReport,
     ExplainReport,
@@ -85,6 +86,17 @@ class Results:
         """The file that a result has once it is complete."""
         return self.root / name / str(STAGES[stage].report)
 
+    def model(self, inputs: Inputs) -> Path:
+        """The directory of the model, a teacher or a student, that a result is made from.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        stage, name = next((stage, name) for stage, name in inputs.names() if stage in ("teacher", "student"))
+        directory = self.directory(name)
+        report = RunReport.read(self.report_file(name, stage), command_for(directory, stage))
+        return report.folder(directory, "model")
+
     def command(self, spec: Spec) -> str:
         """What to type to make a result."""
         return f"adkd {spec.stage} {self.plan_file(spec.result)}"
@@ -130,11 +142,23 @@ class Results:
         return REPORTS[spec.stage].read(self.report_file(spec.result, spec.stage), self.command(spec))
 
     def is_made(self, spec: Spec) -> bool:
-        """Whether a result was made by exactly this spec."""
+        """Whether a result was made by exactly this spec, and none of its files is gone or has another size."""
+        return self._is_whole(spec) is True
+
+    def lacks_files(self, spec: Spec) -> bool:
+        """Whether a result was made by exactly this spec, but a file of it is gone or has another size."""
+        return self._is_whole(spec) is False
+
+    def _is_whole(self, spec: Spec) -> bool | None:
+        """Whether all files of a result are there with their sizes; None unless exactly this spec made it."""
         try:
-            return read_json(self.report_file(spec.result, spec.stage))["spec"] == spec.as_json()
-        except (OSError, ValueError, LookupError, TypeError):
-            return False
+            report = read_json(self.report_file(spec.result, spec.stage))
+            if report["spec"] != spec.as_json():
+                return None
+            directory, files = self.directory(spec.result), report.get("files", {})
+            return all(_has_size(directory / name, file["bytes"]) for name, file in files.items())
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return None
 
     def is_up_to_date(self, spec: Spec) -> bool:
         """Whether a result was made by exactly this spec, after everything that it is made from."""
@@ -157,16 +181,23 @@ class Results:
             os.utime(file, ns=(time, time))
 
 
+def _has_size(file: Path, size: int) -> bool:
+    try:
+        return file.is_file() and file.stat().st_size == size
+    except OSError:
+        return False
+
+
 def read_spec(file: Path) -> Spec:
     """The spec in a file.
 
     Raises:
         InputError: there is no such file, or it holds no spec.
     """
+    with reading(file, "adkd plan"):
+        content = file.read_bytes()
     try:
-        return _SPEC.validate_json(file.read_bytes())
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise missing(file, "adkd plan") from None
+        return _SPEC.validate_json(content)
     except ValueError as error:
         first = str(error).splitlines()
         raise InputError(

@@ -55,7 +55,7 @@ class Watch:
 
     def __init__(self, task: Task, data: Path, selection: str, device: torch.device):
         self.task, self.device = task, device
-        rows = DataReport.read(data / "data.json", "snakemake").rows
+        rows = DataReport.of(data).rows
         splits = [split for split in selection_splits(task, selection) if split in rows]
         self.examples = {split: Examples.load(data, split) for split in splits}
         self.logits: list[dict[str, np.ndarray]] = []
@@ -199,7 +199,7 @@ def train_and_write(
             flops=training_flops(trained.trainer),
             **provenance,
         )
-        report.write(folder / str(STAGES[spec.stage].report))
+        report.write_last(folder / str(STAGES[spec.stage].report))
     for split, values in scores.items():
         log.info("%s: %s", split, ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
     log.info("wrote %s (%.0f s)", out, trained.seconds)

@@ -19,8 +19,9 @@ from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
 from adkd.base.errors import InputError
-from adkd.base.files import new_directory, sha256
+from adkd.base.files import new_directory
 from adkd.base.progress import track
+from adkd.base.records import command_for
 from adkd.data.batches import Batch, Examples, by_length, data_fingerprint
 from adkd.methods.attribution import token_maps
 from adkd.methods.contract import Pass
@@ -45,16 +46,16 @@ def compute(spec: SignalSpec, results: Results) -> None:
     device = runtime.start_run(spec)
     data = results.directory(spec.inputs.data)
     examples = Examples.load(data, "train")
-    model = load_frozen(results.directory(spec.inputs.teacher) / "model", device)
+    model = load_frozen(results.model(spec.inputs), device)
     with new_directory(results.directory(spec.result)) as folder:
         shards: list[Shard] = []
         for first in range(0, len(examples), SHARD_ROWS):
             rows = torch.arange(first, min(first + SHARD_ROWS, len(examples)))
             file = folder / f"shard-{len(shards):05d}.safetensors"
             save_file({"signal": shard(model, examples, rows, spec.kind, spec.token_map, device)}, file)
-            shards.append(Shard(file=file.name, rows=len(rows), sha256=sha256(file)))
+            shards.append(Shard(file=file.name, rows=len(rows)))
         report = SignalReport(spec=spec, shards=tuple(shards), data_fingerprint=data_fingerprint(data))
-        report.write(folder / REPORT)
+        report.write_last(folder / REPORT)
 
 
 def shard(
@@ -98,23 +99,20 @@ class Signal:
         """Open and verify.
 
         Raises:
-            InputError: a shard differs from what was written, or the signal was made from other data.
+            InputError: a file is missing or damaged, or the signal was made from other data.
         """
-        index = SignalReport.read(directory / REPORT, "snakemake")
+        command = command_for(directory, "signals")
+        index = SignalReport.read(directory / REPORT, command)
         if index.data_fingerprint != data_fingerprint:
             raise InputError(
                 f"the data fingerprint of {directory}",
                 value=index.data_fingerprint,
                 allowed=data_fingerprint,
-                remedy="delete the directory to compute the signal again",
+                remedy=f"rebuild it with: {command}",
             )
         self.shards: list[Tensor] = []
         for entry in index.shards:
-            file = directory / entry.file
-            if (digest := sha256(file)) != entry.sha256:
-                remedy = "delete the directory to compute the signal again"
-                raise InputError(f"sha256 of {file}", value=digest, allowed=entry.sha256, remedy=remedy)
-            with safe_open(file, framework="pt") as opened:
+            with safe_open(index.file(directory, entry.file), framework="pt") as opened:
                 self.shards.append(opened.get_tensor("signal"))  # memory-mapped: read when accessed
 
     def rows(self, rows: Tensor) -> Tensor:

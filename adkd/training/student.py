@@ -44,7 +44,7 @@ def new_learner(spec: LearnerSpec, results: Results, device: torch.device) -> Le
     stored = {name: Signal(results.directory(place), fingerprint) for name, place in inputs.signals.items()}
     live = None
     if inputs.teacher:
-        live = load_frozen(results.directory(inputs.teacher) / "model", device)
+        live = load_frozen(results.model(inputs), device)
     config = registry.configure(spec.method, spec.settings)
     setup = Setup(task.outputs, task.regression, checkpoint_shape(spec.teacher_model), shape(student))
     if reason := config.fits(setup.teacher, setup.student):

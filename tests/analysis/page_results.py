@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
+from adkd.analysis.collect import csv_file
 from adkd.analysis.collect.fidelity import collect as collect_fidelity
 from adkd.analysis.collect.scores import collect
 from adkd.analysis.figures.palette import BLUE, VARIABLES
@@ -17,6 +18,7 @@ from adkd.analysis.figures.style import STYLE, describe, panels_for, save, title
 from adkd.analysis.page import page as report
 from adkd.analysis.tables import cost, fidelity
 from adkd.analysis.tables import stage as tables
+from adkd.base.checked import new_checked_file
 from adkd.data.tasks import task
 from adkd.plan.grid import TEACHER, Grid
 from adkd.plan.reports import Epoch
@@ -79,7 +81,7 @@ def measured(grid: Grid) -> None:
     fidelity.write(grid)
     tests = pd.read_csv(results / "tables/fidelity_tests.csv")
     tests.loc[(tests["method"] == STARRED[0]) & (tests["task"] == STARRED[1]), "p_holm"] = 0.001
-    tests.to_csv(results / "tables/fidelity_tests.csv", index=False)
+    csv_file.write(results / "tables/fidelity_tests.csv", tests)
     grid = Grid.load(with_latencies(results) / "plan/grid.json")
     collect(grid)
     cost.write(grid)
@@ -94,8 +96,8 @@ def measured(grid: Grid) -> None:
 
 def draw(out: Path, name: str) -> None:
     """Write a figure as SVG, the kind that the page shows."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.svg").write_text(drawn(name), encoding="utf-8")
+    with new_checked_file(out / f"{name}.svg") as temporary:
+        temporary.write_text(drawn(name), encoding="utf-8")
 
 
 @cache

@@ -80,7 +80,7 @@ def write_explanation(root, model, rows, planned=True, steps=16, data_fingerprin
         data_fingerprint=data_fingerprint,
         **PROVENANCE,
     )
-    report.write(results.report_file(spec.result, spec.stage))
+    report.write_last(results.report_file(spec.result, spec.stage))
 
 
 def with_explanations(runs):

@@ -236,7 +236,7 @@ def test_a_method_alone_is_compared_with_nothing(reported):
 
 def test_a_figure_takes_the_fonts_and_colours_of_the_page_and_says_its_marks(reported):
     found = reported()
-    one = inlined(found / "figures/scores.svg", "scores")
+    one = inlined(found / "figures/scores.svg", "scores", "adkd figures")
     assert one.caption == "Figure scores & <all>"
     assert "Figure scores &amp; &lt;all&gt;. scores: mean 0.5." in one.svg
     assert "<title>scores: mean 0.5</title>" in one.svg

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adkd.analysis.collect import csv_file
 from adkd.analysis.collect.scores import collect
 from adkd.analysis.tables import stage as tables
 from adkd.analysis.tables.table import Cell, Row, Table, headings
@@ -12,6 +13,7 @@ from adkd.analysis.tables.wording import spans
 from adkd.base.errors import InputError
 from adkd.plan.grid import Grid
 from tests.analysis.conftest import replaced
+from tests.written import reported
 
 
 def written(results: Path) -> Path:
@@ -195,6 +197,7 @@ def test_other_examples_are_refused(tree):
     table = pd.read_parquet(path)
     table["idx"] = table["idx"][::-1].to_numpy()
     table.to_parquet(path, index=False)
+    reported(path.parents[1])
     with pytest.raises(InputError, match="other examples"):
         written(results)
 
@@ -203,7 +206,7 @@ def test_scores_that_lack_a_run_are_refused(tree):
     results = tree()
     collect(Grid.load(results / "plan/grid.json"))
     table = pd.read_csv(results / "scores.csv")
-    table[table["method"] != "adkd"].to_csv(results / "scores.csv", index=False)
+    csv_file.write(results / "scores.csv", table[table["method"] != "adkd"])
     with pytest.raises(InputError, match=r"lacks 6 of 20 runs .* adkd scores"):
         tables.write(Grid.load(results / "plan/grid.json"))
 

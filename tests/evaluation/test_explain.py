@@ -15,8 +15,10 @@ from adkd.evaluation.faithfulness import Example, faithfulness, logits_of_exampl
 from adkd.evaluation.integrated_gradients import Attributions, attributions, centred
 from adkd.models.encoder import head, new_classifier
 from adkd.models.passes import forward, logits_of
+from adkd.plan.results import Results
 from adkd.plan.specs import ExplainSpec, OfModel
 from tests.small_models import STUDENT, batch, classifier, one_example
+from tests.written import modelled
 
 CPU = torch.device("cpu")
 
@@ -194,8 +196,8 @@ SPEC = ExplainSpec(
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
     directory = tmp_path_factory.mktemp("teacher")
-    new_classifier("tiny_bert", 3, task="mnli", seed=0).save_pretrained(directory / "model")
-    return directory
+    modelled(Results(directory), "teacher", new_classifier("tiny_bert", 3, task="mnli", seed=0))
+    return directory / "teacher"
 
 
 @pytest.fixture
@@ -214,7 +216,7 @@ def explained(results, **changed):
 def test_all_models_explain_the_same_examples_and_a_rerun_gives_the_same_bytes(tree, data):
     ours, _ = explained(tree)
     again, _ = explained(tree, result="explanations/again")
-    new_classifier("tiny_bert", 3, task="mnli", seed=5, layers=[0, 1]).save_pretrained(tree.root / "student/model")
+    modelled(tree, "student", new_classifier("tiny_bert", 3, task="mnli", seed=5, layers=[0, 1]))
     inputs = OfModel(data="data/mnli", student="student")
     theirs, report = explained(tree, result="explanations/student", seed=5, inputs=inputs)
     assert ours == again
@@ -257,7 +259,7 @@ def test_a_setting_out_of_range_is_refused_and_nothing_is_written(tree, change, 
 def test_a_model_that_diverged_leaves_no_explanation(results):
     model = new_classifier("tiny_bert", 3, task="mnli", seed=0)
     torch.nn.init.constant_(head(model).bias, torch.nan)
-    model.save_pretrained(results.directory("teacher") / "model")
+    modelled(results, "teacher", model)
     with pytest.raises(RunError, match="not finite"):
         explained(results)
     assert not results.directory(SPEC.result).exists()

@@ -6,6 +6,7 @@ from adkd.base.errors import InputError
 from adkd.evaluation import latency
 from adkd.models.encoder import new_classifier
 from adkd.plan.specs import LatencySpec, OfModel
+from tests.written import modelled
 
 SPEC = LatencySpec(
     result="latency",
@@ -23,7 +24,7 @@ SPEC = LatencySpec(
 
 @pytest.fixture
 def student(results):
-    new_classifier("tiny_bert", 3, task="mnli", seed=0).save_pretrained(results.directory("student") / "model")
+    modelled(results, "student", new_classifier("tiny_bert", 3, task="mnli", seed=0))
 
 
 @pytest.mark.usefixtures("student")

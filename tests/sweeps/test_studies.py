@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,9 @@ import yaml
 from adkd.analysis.stats.budget import expected_best
 from adkd.analysis.study import write
 from adkd.base.errors import InputError, RunError
-from adkd.base.files import read_json, write_json
 from adkd.plan import plan
 from adkd.plan.checks import validate
+from adkd.plan.reports import TrialReport
 from adkd.plan.results import Results
 from adkd.sweeps.trials import finished
 from tests.sweeps.conftest import config, score
@@ -112,9 +112,9 @@ def test_a_round_refuses_a_trial_of_another_study(study):
     assert "snakemake sweep" in caught.value.remedy
     one.answer(0)
     file = one.out / "round-0/trial-1/seed-1/trial.json"
-    report = read_json(file)
-    report["spec"]["training"]["clip"] = 3.0
-    write_json(file, report)
+    report = TrialReport.read(file, "")
+    spec = report.spec.model_copy(update={"training": replace(report.spec.training, clip=3.0)})
+    report.model_copy(update={"spec": spec}).write(file)
     with pytest.raises(InputError) as caught:
         one.points(1)
     assert f"{file} belongs to another study: training.clip was 3.0, is now 1.0" in caught.value.what

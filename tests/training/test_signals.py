@@ -7,9 +7,11 @@ from adkd.base.errors import InputError
 from adkd.data.batches import Examples, data_fingerprint
 from adkd.methods.method_config import TokenMap
 from adkd.models.encoder import frozen, load_classifier, new_classifier
+from adkd.plan.results import Results
 from adkd.plan.specs import OfTeacher, SignalSpec
 from adkd.training import signals
 from adkd.training.signals import Signal, Teacher, one_batch
+from tests.written import modelled
 
 KINDS = [
     ("logits", None),
@@ -22,8 +24,8 @@ KINDS = [
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
     directory = tmp_path_factory.mktemp("teacher")
-    new_classifier("tiny_bert", 3, task="mnli", seed=0).save_pretrained(directory / "model")
-    return directory
+    modelled(Results(directory), "teacher", new_classifier("tiny_bert", 3, task="mnli", seed=0))
+    return directory / "teacher"
 
 
 @pytest.fixture(params=KINDS, ids=["logits", "cls", "maps", "maps-of-a-layer"])

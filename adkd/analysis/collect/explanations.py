@@ -76,10 +76,10 @@ def stored(grid: Grid, run: Run, columns: Sequence[str] | None = None) -> tuple[
         columns: the columns of the examples to read; None for all.
 
     Raises:
-        InputError: the explanation is missing, or another spec made it.
+        InputError: the explanation is missing or damaged, or another spec made it.
     """
     report = grid.results.report(spec_of(grid, run))
-    file = grid.results.directory(str(run.explanation)) / "examples.parquet"
+    file = report.file(grid.results.directory(str(run.explanation)), "examples.parquet")
     # Threads and pandas take longer to start than these small files to read.
     return report, pq.ParquetFile(file).read(columns=columns, use_threads=False)
 

@@ -5,10 +5,9 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from adkd.analysis.collect import explanations
+from adkd.analysis.collect import csv_file, explanations
 from adkd.analysis.collect.explanations import Explanations
 from adkd.base.errors import InputError, missing
-from adkd.base.files import new_file
 from adkd.plan.grid import TEACHER, Grid, Run
 from adkd.plan.specs import ExplainSpec
 
@@ -45,8 +44,7 @@ def collect(grid: Grid) -> None:
             teacher = _teacher(teachers, run)
             measures = _fidelity(grid, run, of_teacher(teacher), teacher)
         rows += [(run.method, run.task, run.seed, split, name, *value) for name, value in measures.items()]
-    with new_file(grid.out / FILE) as temporary:
-        pd.DataFrame(rows, columns=COLUMNS).to_csv(temporary, index=False, lineterminator="\n")
+    csv_file.write(grid.out / FILE, pd.DataFrame(rows, columns=COLUMNS))
 
 
 def read(grid: Grid) -> pd.DataFrame:
@@ -56,9 +54,7 @@ def read(grid: Grid) -> pd.DataFrame:
         InputError: it is missing, or lacks an explained run of the plan.
     """
     path, command = grid.out / FILE, f"adkd fidelity {grid.file}"
-    if not path.is_file():
-        raise missing(path, command)
-    table = pd.read_csv(path, dtype={"seed": str})
+    table = csv_file.read(path, command, dtype={"seed": str})
     collected = set(zip(table["method"], table["task"], table["seed"], strict=True))
     runs = _explained(grid)
     lacking = [run for run in runs if (run.method, run.task, run.seed) not in collected]

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from adkd.analysis.collect import csv_file
 from adkd.analysis.stats.predictions import stored_columns
 from adkd.base.errors import InputError, missing
-from adkd.base.files import new_file
 from adkd.data.metrics import answers, library
 from adkd.data.tasks import task
 from adkd.plan.grid import TEACHER, Grid, Run
@@ -38,8 +38,7 @@ def collect(grid: Grid) -> None:
     rows = [row for run in grid.runs for row in _rows(grid, run)]
     table = pd.DataFrame(rows, columns=["method", "task", "seed", "split", "metric", "value", *COSTS])
     _check_same_splits(grid, table)
-    with new_file(grid.out / FILE) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    csv_file.write(grid.out / FILE, table)
 
 
 def read_scores(grid: Grid) -> pd.DataFrame:
@@ -49,9 +48,7 @@ def read_scores(grid: Grid) -> pd.DataFrame:
         InputError: it is missing, or has no score for a run of the plan.
     """
     path, command = grid.out / FILE, f"adkd scores {grid.file}"
-    if not path.is_file():
-        raise missing(path, command)
-    scores = pd.read_csv(path, dtype={"seed": str})
+    scores = csv_file.read(path, command, dtype={"seed": str})
     there = set(zip(scores["method"], scores["task"], scores["seed"], strict=True))
     lacking = [run for run in grid.runs if (run.method, run.task, run.seed) not in there]
     if lacking:
@@ -87,9 +84,7 @@ def _rows(grid: Grid, run: Run) -> list[tuple]:
 def _check_scores(grid: Grid, run: Run, split: str, recorded: Mapping[str, float | None]) -> None:
     """Refuse scores that differ from those of the stored predictions by scikit-learn and scipy."""
     remedy = f"rebuild it with: {grid.command(run)}"
-    file = grid.predictions(run, split)
-    if not file.is_file():
-        raise InputError(f"{file} is missing", remedy=remedy)
+    file = grid.stored_predictions(run, split)
     columns = stored_columns(file)
     logits = np.stack([columns[f"logit_{number}"] for number in range(task(run.task).outputs)], axis=1)
     labels = columns["label"]

@@ -1,13 +1,12 @@
 """What ``adkd figures`` draws: the scores and the differences to the reference."""
 
-import pandas as pd
 from matplotlib import pyplot as plt
 
+from adkd.analysis.collect import csv_file
 from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.figures import differences
 from adkd.analysis.figures import scores as score_figure
 from adkd.analysis.figures.style import STYLE, save
-from adkd.base.errors import missing
 from adkd.plan.grid import Grid
 
 
@@ -15,12 +14,11 @@ def write(grid: Grid) -> None:
     """Draw ``figures/scores`` and ``figures/differences`` as PDF, PNG and SVG, on the main split.
 
     Raises:
-        InputError: the scores or ``significance.csv`` are missing.
+        InputError: the scores or ``significance.csv`` are missing or damaged.
     """
     scores = read_scores(grid)
     tests, out = grid.out / "tables" / "significance.csv", grid.out / "figures"
-    if not tests.is_file():
-        raise missing(tests, f"adkd tables {grid.file}")
+    compared = csv_file.read(tests, f"adkd tables {grid.file}")
     with plt.rc_context(STYLE):
         save(score_figure.draw(grid, scores), out, "scores")
-        save(differences.draw(grid, pd.read_csv(tests)), out, "differences")
+        save(differences.draw(grid, compared), out, "differences")

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 
 from adkd.analysis.figures.palette import BLACK, GREY, RULE, VERMILION
 from adkd.analysis.stats.over_seeds import seed_scores
+from adkd.base.checked import new_checked_file
 from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
 from adkd.plan.grid import TEACHER, Column, Grid
@@ -123,10 +124,11 @@ def describe(artist: Artist, words: str) -> None:
 def save(figure: Figure, out: Path, name: str) -> None:
     """Write ``NAME.pdf``, ``NAME.png`` and ``NAME.svg`` into ``out``; the same figure gives the same bytes."""
     for kind, metadata in METADATA.items():
-        with new_file(out / f"{name}.{kind}") as temporary:
-            if kind == "svg":
+        if kind == "svg":  # which the page reads
+            with new_checked_file(out / f"{name}.svg") as temporary:
                 temporary.write_text(_svg(figure, metadata), encoding="utf-8")
-            else:
+        else:
+            with new_file(out / f"{name}.{kind}") as temporary:
                 figure.savefig(temporary, format=kind, metadata=metadata)
     plt.close(figure)
 

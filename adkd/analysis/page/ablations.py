@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
+from adkd.analysis.collect import csv_file
 from adkd.analysis.page.inlined import Inlined, inlined
 from adkd.analysis.tables.main import main_tables
 from adkd.analysis.tables.table import Table
@@ -27,11 +26,13 @@ def ablations(grid: Grid) -> list[Ablation]:
     """Every ablation beside a main grid that has its tables, by name."""
     plan = grid.file.parent
     grids = [Grid.load(path) for path in sorted((plan / "ablations").glob("*.json"))]
-    return [_ablation(part) for part in grids if all((part.out / "tables" / name).is_file() for name in TABLES)]
+    return [_ablation(part) for part in grids if all((part.out / "tables" / name).exists() for name in TABLES)]
 
 
 def _ablation(grid: Grid) -> Ablation:
     curve = grid.out / "figures/curve.svg"
-    figure = inlined(curve, f"ablation-{grid.file.stem}") if curve.is_file() else None
-    tables = main_tables(grid, *(pd.read_csv(grid.out / "tables" / name) for name in TABLES))
+    drawn = f"adkd curve {grid.file}"
+    figure = inlined(curve, f"ablation-{grid.file.stem}", drawn) if curve.exists() else None
+    made = f"adkd tables {grid.file}"
+    tables = main_tables(grid, *(csv_file.read(grid.out / "tables" / name, made) for name in TABLES))
     return Ablation(grid.title or grid.file.stem, figure, tables)

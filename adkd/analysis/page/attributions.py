@@ -62,7 +62,7 @@ def _of_task(grid: Grid, task: Task) -> dict[str, Any] | None:
 
 def _read(grid: Grid, run: Run) -> dict[int, Explained]:
     """idx -> one explained example of a run; nothing if it was not explained."""
-    if run.explanation is None or not explanations.report_file(grid, run).is_file():
+    if run.explanation is None or not explanations.report_file(grid, run).exists():
         return {}
     _, table = explanations.stored(grid, run, COLUMNS)
     return {row["idx"]: row for row in table.to_pylist()}

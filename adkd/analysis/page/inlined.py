@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from markupsafe import Markup
 
 from adkd.analysis.figures.palette import VARIABLES
+from adkd.base.checked import checked_bytes, reading
 
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 ElementTree.register_namespace("", SVG.strip("{}"))
@@ -21,7 +22,7 @@ class Inlined:
     svg: Markup
 
 
-def inlined(path: Path, name: str) -> Inlined:
+def inlined(path: Path, name: str, command: str) -> Inlined:
     """The SVG of a figure that ``adkd.analysis.figures`` saved, as an element of a page.
 
     Colours become the page's CSS variables and follow its theme, text takes the page's font, the size follows the
@@ -29,8 +30,14 @@ def inlined(path: Path, name: str) -> Inlined:
 
     Args:
         name: what the figure's ids begin with; no other figure of the page may have it.
+        command: what draws the figure.
+
+    Raises:
+        InputError: the file is missing or damaged.
     """
-    root = ElementTree.parse(path).getroot()
+    content = checked_bytes(path, command)
+    with reading(path, command):
+        root = ElementTree.fromstring(content)
     caption, *words = [title.text or "" for title in root.iter(f"{SVG}title")]
     for child in root.findall("*"):
         if child.tag != f"{SVG}g" and child.find(f"{SVG}clipPath") is None:  # metadata, and a style for all elements

@@ -9,6 +9,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from adkd.analysis.collect import csv_file
 from adkd.analysis.collect.fidelity import specs
 from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.page.ablations import ablations
@@ -25,7 +26,6 @@ from adkd.analysis.tables.published import lists
 from adkd.analysis.tables.significance import difference_table
 from adkd.analysis.tables.tuning import tuning_tables
 from adkd.analysis.tables.wording import selection_note, spans
-from adkd.base.errors import missing
 from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
@@ -41,14 +41,15 @@ def write(grid: Grid) -> None:
     A part that was not made (fidelity, cost, published numbers, ablations) is one line that names the command.
 
     Raises:
-        InputError: scores, their tables or figures, or the metrics of a run are missing.
+        InputError: scores, their tables or figures, or the metrics of a run are missing, or a file is damaged.
     """
     results = grid.out
     read_scores(grid)  # refuses scores of other runs
     main, average, significance = (_table(grid, results, name) for name in ("main", "average", "significance"))
     metrics = {run: grid.report(run) for run in grid.runs}
-    fidelity, cost, published = (_optional(results, name) for name in ("fidelity", "cost", "published"))
-    tuning = _optional(results, "tuning") if grid.tuned else None
+    fidelity, cost = (_optional(grid, results, name, name) for name in ("fidelity", "cost"))
+    published = _optional(grid, results, "published", "tables")
+    tuning = _optional(grid, results, "tuning", "tuning") if grid.tuned else None
     explained = attributions(grid)
     page = {
         "grid": grid,
@@ -84,28 +85,27 @@ def write(grid: Grid) -> None:
 
 
 def _table(grid: Grid, results: Path, name: str, command: str = "tables") -> pd.DataFrame:
-    path = results / "tables" / f"{name}.csv"
-    if not path.is_file():
-        raise missing(path, f"adkd {command} {grid.file}")
-    return pd.read_csv(path)
+    return csv_file.read(results / "tables" / f"{name}.csv", f"adkd {command} {grid.file}")
 
 
-def _optional(results: Path, name: str) -> pd.DataFrame | None:
-    path = results / "tables" / f"{name}.csv"
-    return pd.read_csv(path) if path.is_file() else None
+def _optional(grid: Grid, results: Path, name: str, command: str) -> pd.DataFrame | None:
+    there = (results / "tables" / f"{name}.csv").exists()
+    return _table(grid, results, name, command) if there else None
 
 
 def _figures(grid: Grid, results: Path) -> dict[str, Inlined]:
     """Name -> figure: those of scores and differences, and of the other parts those that were made.
 
     Raises:
-        InputError: the figures of scores or differences are missing.
+        InputError: the figures of scores or differences are missing, or a figure is damaged.
     """
+    always = ("scores", "differences")
     paths = {name: results / "figures" / f"{name}.svg" for name in FIGURES}
-    for name in ("scores", "differences"):
-        if not paths[name].is_file():
-            raise missing(paths[name], f"adkd figures {grid.file}")
-    return {name: inlined(path, name) for name, path in paths.items() if path.is_file()}
+    return {
+        name: inlined(path, name, f"adkd {'figures' if name in always else name} {grid.file}")
+        for name, path in paths.items()
+        if name in always or path.exists()
+    }
 
 
 def _metric(name: str) -> str:

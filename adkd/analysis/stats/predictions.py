@@ -35,14 +35,13 @@ def read_predictions(grid: Grid, runs: Sequence[Run], column: Column, recorded: 
     """The predictions of a method's ``runs``, checked against their ``recorded`` scores (by seed).
 
     Raises:
-        InputError: a file is missing, the examples differ between runs, or the predictions do not give the score.
+        InputError: a file is missing or damaged, the examples differ between runs, or the predictions do not give the
+            score.
     """
     outputs: list[Array] = []
     examples: tuple[Array, Array] | None = None
     for run in runs:
-        path, remedy = grid.predictions(run, column.split), f"rebuild it with: {grid.command(run)}"
-        if not path.is_file():
-            raise InputError(f"{path} is missing", remedy=remedy)
+        path, remedy = grid.stored_predictions(run, column.split), f"rebuild it with: {grid.command(run)}"
         table = stored_columns(path)
         logits = np.stack([table[f"logit_{number}"] for number in range(column.task.outputs)], axis=1).astype(float)
         if not np.isfinite(logits).all():

@@ -11,7 +11,7 @@ from adkd.analysis.tables.main import averages, main_tables, means
 from adkd.analysis.tables.significance import significance_markdown
 from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv, texts
-from adkd.base.errors import missing
+from adkd.base.checked import checked_bytes
 from adkd.plan.grid import Grid
 
 
@@ -49,10 +49,9 @@ def summary(tables: Path) -> str:
     """The main table for a terminal, and the paths of the other tables.
 
     Raises:
-        InputError: the tables are missing.
+        InputError: the tables are missing, or the main table is damaged.
     """
     path = tables / "main.txt"
-    if not path.is_file():
-        raise missing(path, "adkd tables")
+    text = checked_bytes(path, "adkd tables").decode()
     paths = sorted(path for path in tables.iterdir() if path.suffix in {".csv", ".md", ".tex"})
-    return path.read_text() + "\nTables:\n" + "".join(f"  {path}\n" for path in paths)
+    return text + "\nTables:\n" + "".join(f"  {path}\n" for path in paths)

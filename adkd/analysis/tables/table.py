@@ -7,7 +7,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 from adkd.analysis.stats.over_seeds import Interval
-from adkd.base.files import new_file
+from adkd.base.checked import new_checked_file
 
 DASH = "–"
 NO_INTERVAL = Interval()
@@ -116,7 +116,7 @@ class Footnotes:
 
 
 def write(out: Path, texts: Mapping[str, str]) -> None:
-    """Write files into the directory ``out``, name -> text."""
+    """Write files into the directory ``out``, name -> text, each with its sha256 beside it."""
     for name, text in texts.items():
-        with new_file(out / name) as temporary:
-            temporary.write_text(text)
+        with new_checked_file(out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")

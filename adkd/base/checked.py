@@ -1,0 +1,66 @@
+"""Files that are read only as they were written: each is compared with the sha256 that its writer has recorded."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from adkd.base.errors import InputError, missing
+from adkd.base.files import new_file, write_text
+
+
+@contextmanager
+def reading(path: Path, command: str) -> Iterator[None]:
+    """Within the block a file is read: whatever goes wrong there becomes one error that names it.
+
+    Args:
+        command: what makes the file.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing(path, command) from None
+    except Exception as error:  # every library that reads files has errors of its own
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path} cannot be read: {reason}", remedy=f"rebuild it with: {command}") from error
+
+
+def refuse_changed(path: Path, actual: str, written: str, command: str) -> None:
+    """Raises InputError if the sha256 of a file is not the one that was written."""
+    if actual != written:
+        raise InputError(f"sha256 of {path}", value=actual, allowed=written, remedy=f"rebuild it with: {command}")
+
+
+def checksum_file(path: Path) -> Path:
+    """The file beside ``path`` that holds its sha256, in the format of ``sha256sum``."""
+    return path.with_name(f".{path.name}.sha256")
+
+
+@contextmanager
+def new_checked_file(path: Path) -> Iterator[Path]:
+    """As ``new_file``; its sha256 is written beside it."""
+    with new_file(path) as temporary:
+        yield temporary
+        write_text(checksum_file(path), f"{sha256(temporary.read_bytes()).hexdigest()}  {path.name}\n")
+
+
+def checked_bytes(path: Path, command: str) -> bytes:
+    """The content of a file that ``new_checked_file`` has written.
+
+    Raises:
+        InputError: it is missing, cannot be read, or was changed since.
+    """
+    with reading(path, command):
+        content = path.read_bytes()
+    beside = checksum_file(path)
+    with reading(beside, command):
+        written, _, name = beside.read_text(encoding="utf-8").rstrip("\n").partition("  ")
+    if name != path.name:
+        raise InputError(f"{beside} is not the checksum of {path.name}", remedy=f"rebuild it with: {command}")
+    refuse_changed(path, sha256(content).hexdigest(), written, command)
+    return content
