@@ -113,7 +113,11 @@ def fetched(name: str, asset: Asset) -> Path:
     if _damage(directory, asset):
         with locked(directory):
             if damage := _damage(directory, asset):
-                _refill(directory, asset, damage) if directory.exists() else _fill(directory, asset)
+                if directory.is_dir():
+                    _refill(directory, asset, damage)
+                else:
+                    directory.unlink(missing_ok=True)  # a file or a link that leads nowhere
+                    _fill(directory, asset)
     return directory
 
 

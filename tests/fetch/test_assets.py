@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -62,7 +63,12 @@ def folder(path):
     path.mkdir()
 
 
-@pytest.mark.parametrize("damage", [os.unlink, lambda path: path.write_bytes(b"changed\n"), folder])
+def link(path):
+    shutil.rmtree(path.parent)
+    path.parent.symlink_to("no/such")
+
+
+@pytest.mark.parametrize("damage", [os.unlink, lambda path: path.write_bytes(b"changed\n"), folder, link])
 def test_a_missing_or_damaged_file_is_fetched_again(by_hand, damage):
     damage(assets.fetch("fake") / "model.bin")
     assert (assets.fetch("fake") / "model.bin").read_bytes() == CONTENT
