@@ -51,7 +51,7 @@ class Embedded:
     reader: str
     """The function that reads the files, as ``MODULE:FUNCTION``; takes their directory and the task, returns split ->
     columns."""
-    content: Mapping[str, str] = field(hash=False)
+    content: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Split -> sha256 of its texts and labels, see ``adkd.data.official``."""
 
 
