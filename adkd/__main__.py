@@ -236,7 +236,19 @@ def _add_analysis(name: str, text: str) -> None:
 
         analyse(grid or _grid(), name)
 
-    app.command(name=name, help=text, rich_help_panel=None if name == "report" else STAGES_PANEL)(verb)
+    def scores(
+        grid: GridFile = None,
+        incomplete: Annotated[
+            bool, typer.Option("--incomplete", help="Go on without the runs that failed; every table marks them.")
+        ] = False,
+    ) -> None:
+        from adkd.runner import analyse
+
+        analyse(grid or _grid(), name, **({"incomplete": True} if incomplete else {}))
+
+    app.command(name=name, help=text, rich_help_panel=None if name == "report" else STAGES_PANEL)(
+        scores if name == "scores" else verb
+    )
 
 
 def _results(root: Path | None):

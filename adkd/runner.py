@@ -78,10 +78,10 @@ def run_missing(specs: Iterable[Spec], results: Results) -> None:
         made.add(spec.result)
 
 
-def analyse(grid_file: Path, stage: str) -> None:
-    """Carry out one stage of the analysis on the grid in a file.
+def analyse(grid_file: Path, stage: str, **options: bool) -> None:
+    """Carry out one stage of the analysis on the grid in a file; ``options`` are those of its function.
 
     Raises:
         InputError: the grid, or a result that it needs, is missing or stale.
     """
-    STAGES[stage].work(Grid.load(grid_file))
+    STAGES[stage].work(Grid.load(grid_file), **options)

@@ -89,11 +89,27 @@ def _library_value(metric: Metric, labels: np.ndarray, predictions: np.ndarray) 
 
 def floor(task: Task, labels: np.ndarray) -> float:
     """The main metric of the best constant answer: 0 for regression, else that of the best single class."""
+    return floors(task, labels)[task.metrics[0]]
+
+
+def floors(task: Task, labels: np.ndarray) -> dict[str, float]:
+    """Every metric of a task, of the constant answer that is best by it."""
     _refuse_hidden(task, labels)
     if task.regression:
-        return 0.0
-    constant = (np.tile(np.eye(task.outputs)[label], (len(labels), 1)) for label in range(task.outputs))
-    return max(scores(task, logits, labels)[task.metrics[0]] for logits in constant)
+        return dict.fromkeys(task.metrics, 0.0)
+    each = [official(task, np.full(len(labels), label), labels) for label in range(task.outputs)]
+    return {metric: max(scores[metric] for scores in each) for metric in task.metrics}
+
+
+SPREAD = 1e-3
+"""Share of a task's score range below which predicted values count as one value."""
+
+
+def are_constant(task: Task, predictions: np.ndarray) -> bool:
+    """Whether predicted classes or values [n] are the same for every example; values up to ``SPREAD`` of the range."""
+    if task.regression:
+        return bool(np.ptp(predictions) < SPREAD * np.ptp(task.scale))
+    return bool((predictions == predictions[0]).all())
 
 
 def accuracy(confusion: Array) -> Array:

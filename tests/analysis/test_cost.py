@@ -90,7 +90,7 @@ def test_a_latency_that_is_missing_or_stale_is_named_with_its_command(measured):
     assert not (measured / "tables/cost.csv").exists()
 
 
-def test_what_was_not_run_or_is_undefined_is_a_dash_with_its_reason(tree):
+def test_what_was_not_run_or_is_undefined_has_its_reason(tree):
     skill = {"finetune": 1.0, "adkd": 1.5}
     results = with_latencies(tree(tasks=("stsb", "rte"), skill=skill, skipped=(("finetune", "rte"),)))
     replaced(results, "students/finetune/stsb/seed-1", scores={"validation": {"spearmanr": None, "pearsonr": None}})
@@ -99,5 +99,5 @@ def test_what_was_not_run_or_is_undefined_is_a_dash_with_its_reason(tree):
     text = (results / "tables/cost.txt").read_text()
     assert "nan" not in text
     assert "(a) finetune: needs classes" in text
-    assert "(a) undefined in at least one run" in text
+    assert "(a) no score (seed 1)" in text
     assert found.loc[("finetune", "stsb"), "seconds"] == 20, "what it took is known all the same"

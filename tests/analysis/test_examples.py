@@ -49,11 +49,13 @@ def test_distinct_columns_are_numpys():
         np.testing.assert_array_equal(found, expected)
 
 
-def test_constant_predictions_score_zero_or_are_undefined():
+def test_constant_predictions_score_zero():
     labels, constant = np.array([0, 1, 1, 0]), np.zeros((1, 4), dtype=int)
     assert resampled.scores("matthews_correlation", labels, constant, 2, np.ones((1, 4)))[0, 0] == 0
     assert resampled.scores("f1", labels, constant, 2, np.ones((1, 4)))[0, 0] == 0
-    assert np.isnan(resampled.scores("spearmanr", labels, constant, 1, np.ones((1, 4)))[0, 0])
+    for value in (0.0, 2.3, 1e6):
+        for metric in ("spearmanr", "pearsonr"):
+            assert resampled.scores(metric, labels, np.full((1, 4), value), 1, np.ones((1, 4)))[0, 0] == 0
 
 
 def test_mcnemar_is_the_binomial_formula():

@@ -314,7 +314,7 @@ def test_one_seed_has_no_sd_and_no_test_and_an_undefined_measure_is_a_dash(expla
     assert values(table, "finetune").isna()["rank_correlation"]
     text = files["fidelity.md"].decode()
     assert "One seed: no sd, no test." in text
-    assert "undefined in at least one run" in text
+    assert "undefined for every seed" in text
     assert "±" not in next(line for line in text.splitlines() if line.startswith("| adkd"))
     assert "nan" not in text
 

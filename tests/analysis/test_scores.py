@@ -13,7 +13,17 @@ def test_one_row_per_run_split_and_metric(tree):
     collect(Grid.load(results / "plan/grid.json"))
     table = pd.read_csv(results / "scores.csv")
     costs = ["seconds", "peak_memory_bytes", "flops", "parameters"]
-    assert list(table.columns) == ["method", "task", "seed", "split", "metric", "value", *costs]
+    assert list(table.columns) == [
+        "method",
+        "task",
+        "seed",
+        "split",
+        "metric",
+        "value",
+        *costs,
+        "best_constant",
+        "note",
+    ]
     assert set(table["flops"]) == {4 * 10**12}
     assert not table.duplicated(["method", "task", "seed", "split", "metric"]).any()
     # mnli: 2 methods x 3 seeds + teacher on 2 splits; mrpc: 3 x 3 + teacher with 2 metrics

@@ -135,11 +135,12 @@ def test_a_single_method_is_a_table_without_comparisons(tree):
     assert "No method was compared" in (out / "significance.md").read_text()
 
 
-def test_an_undefined_score_is_a_dash(tree):
+def test_an_undefined_score_is_left_out_and_named(tree):
     results = tree(tasks=("stsb",))
     replaced(results, "students/finetune/stsb/seed-1", scores={"validation": {"spearmanr": None, "pearsonr": None}})
     out = written(results)
-    assert "undefined in at least one run" in (out / "main.md").read_text()
+    assert "<sup>a</sup> no score (seed 1)" in (out / "main.md").read_text()
+    assert pd.read_csv(out / "main.csv").set_index("method").loc["finetune", "n"] == 2
     assert "nan" not in (out / "main.md").read_text() + (out / "significance.md").read_text()
 
 

@@ -2,14 +2,15 @@
 
 import pandas as pd
 
-from adkd.analysis.collect.scores import COSTS
+from adkd.analysis.collect.scores import COSTS, finished_runs
 from adkd.analysis.stats import over_seeds
-from adkd.analysis.stats.over_seeds import seed_scores
+from adkd.analysis.stats.collapse import remarks
+from adkd.analysis.stats.over_seeds import defined_scores
 from adkd.plan.grid import TEACHER, Grid
 from adkd.plan.reports import Latency
 from adkd.plan.specs import LatencySpec
 
-COLUMNS = ["method", "task", "metric", "mean", "sd", "n", *COSTS, "latency_1", "latency_32", "measured"]
+COLUMNS = ["method", "task", "metric", "mean", "sd", "n", *COSTS, "latency_1", "latency_32", "measured", "note"]
 
 
 def costs(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
@@ -25,15 +26,16 @@ def costs(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
     for column in (column for column in grid.columns(grid.roles[0]) if column.averaged):
         task = column.task.name
         for method in (TEACHER, *grid.methods):
-            values = seed_scores(scores, method, column)
-            if values.empty:
+            values = defined_scores(scores, method, column)
+            if values.empty and not remarks(scores, method, column):
                 continue
             of_method = scores[(scores["method"] == method) & (scores["task"] == task)]
             per_run = of_method.drop_duplicates("seed")[list(COSTS)].mean()
             mean, sd, n = over_seeds.mean_and_sd(values.to_numpy())
             latency, model = measured[method, task]
             medians = (latency["1"].median, latency["32"].median)
-            rows.append((method, task, column.metric, mean, sd, n, *per_run, *medians, model))
+            note = remarks(scores, method, column) or None
+            rows.append((method, task, column.metric, mean, sd, n, *per_run, *medians, model, note))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -54,5 +56,5 @@ def latencies(grid: Grid) -> dict[tuple[str, str], tuple[dict[str, Latency], str
 
 def machines(grid: Grid) -> list[str]:
     """The machines that the runs were trained on, in words, each once."""
-    reports = map(grid.report, grid.runs)
+    reports = map(grid.report, finished_runs(grid))
     return sorted({f"{r.device}, {r.spec.threads} thread(s), torch {r.versions['torch']}" for r in reports})

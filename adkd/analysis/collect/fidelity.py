@@ -7,6 +7,7 @@ import pandas as pd
 
 from adkd.analysis.collect import csv_file, explanations
 from adkd.analysis.collect.explanations import Explanations
+from adkd.analysis.collect.scores import finished_runs
 from adkd.base.errors import InputError, missing
 from adkd.plan.grid import TEACHER, Grid, Run
 from adkd.plan.specs import ExplainSpec
@@ -73,7 +74,7 @@ def specs(grid: Grid) -> list[ExplainSpec]:
 
 def _explained(grid: Grid) -> list[Run]:
     """The runs whose explanations are planned, teachers first."""
-    runs = [run for run in grid.runs if run.explanation]
+    runs = [run for run in finished_runs(grid) if run.explanation]
     if not runs:
         raise InputError(f"{grid.file} plans no explanations, because none of its runs has a teacher to compare with")
     return runs

@@ -13,6 +13,9 @@ from adkd.analysis.figures.scores import scored_columns
 from adkd.analysis.figures.style import (
     BLANK,
     STYLE,
+    blank,
+    cross_out,
+    crosses,
     describe,
     interval,
     mark_teacher,
@@ -24,7 +27,8 @@ from adkd.analysis.figures.style import (
     title,
 )
 from adkd.analysis.stats import over_seeds
-from adkd.analysis.stats.over_seeds import seed_scores
+from adkd.analysis.stats.collapse import flagged
+from adkd.analysis.stats.over_seeds import defined_scores
 from adkd.base.errors import InputError
 from adkd.plan.grid import Column, Grid
 
@@ -56,13 +60,14 @@ def draw(grid: Grid, scores: pd.DataFrame) -> Figure:
     title(
         figure,
         f"{grid.title}: scores on {grid.roles[0]} ({seeds(grid)}). Circle = mean, dot = a seed, "
-        f"{interval(grid, 'bar =')}; solid line = {grid.labels[grid.reference]}, shaded its interval; dashed = teacher",
+        f"{interval(grid, 'bar =')}; solid line = {grid.labels[grid.reference]}, shaded its interval; dashed = teacher"
+        f"{crosses(grid, scores, columns)}",
     )
     return figure
 
 
 def _panel(axes: Axes, grid: Grid, scores: pd.DataFrame, column: Column, varied: list[str]) -> None:
-    base = 100 * seed_scores(scores, grid.reference, column).to_numpy()
+    base = 100 * defined_scores(scores, grid.reference, column).to_numpy()
     if len(base):
         axes.axvline(base.mean(), color=VERMILION, linewidth=1.2, zorder=0)
         ends = over_seeds.interval_over_seeds(base)
@@ -70,13 +75,16 @@ def _panel(axes: Axes, grid: Grid, scores: pd.DataFrame, column: Column, varied:
             axes.axvspan(ends.low, ends.high, color=VERMILION, alpha=0.12, linewidth=0, zorder=-2)
     means = np.full(len(varied), np.nan)
     for row, method in enumerate(varied):
-        values = 100 * seed_scores(scores, method, column).to_numpy()
+        by_seed = 100 * defined_scores(scores, method, column)
+        values = by_seed.to_numpy()
         if not len(values):
-            axes.text(0.5, row, "not run", transform=axes.get_yaxis_transform(), **BLANK)
+            axes.text(0.5, row, blank(scores, method, column), transform=axes.get_yaxis_transform(), **BLANK)
             continue
         means[row] = values.mean()
         ends = over_seeds.interval_over_seeds(values)
         axes.scatter(values, np.full(len(values), row - 0.22), s=7, color=GREY, alpha=0.8, linewidths=0)
+        crossed = values[by_seed.index.isin(flagged(scores, method, column))]
+        cross_out(axes, crossed, np.full(len(crossed), row - 0.22))
         axes.plot([ends.low, ends.high], [row, row], color=BLUE, linewidth=1.4, solid_capstyle="butt")
         circle = axes.scatter(means[row], row, s=22, color=BLUE, linewidths=0, zorder=3)
         describe(circle, f"{column.title}, {grid.labels[method]}: mean {means[row]:.1f} over n = {len(values)}")

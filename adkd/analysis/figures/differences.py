@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from adkd.analysis.figures.palette import BLUE, VERMILION
+from adkd.analysis.collect.scores import CONSTANT
+from adkd.analysis.figures.palette import BLUE, VERMILION, WHITE
 from adkd.analysis.figures.style import BLANK, describe, guide_rows, interval, name_rows, panels_for, seeds, title
 from adkd.analysis.stats.significance import AVERAGE
 from adkd.plan.grid import Grid
@@ -18,6 +19,7 @@ def draw(grid: Grid, significance: pd.DataFrame) -> Figure:
     Args:
         significance: as read from ``significance.csv``; fractions.
     """
+    significance = significance.assign(apart=significance["note"].fillna("").str.contains(f"outlying|{CONSTANT}"))
     over_seeds, over_tasks = (significance[significance["level"] == level] for level in ("seed", "task"))
     tested = set(over_seeds["task"])
     rows_of = {
@@ -33,6 +35,8 @@ def draw(grid: Grid, significance: pd.DataFrame) -> Figure:
     for axes, (name, rows) in zip(panels, rows_of.items(), strict=True):
         _panel(axes, grid, name, rows.set_index("method"), blank[name])
     lines = interval(grid, "line =", "not adjusted for many comparisons")
+    if significance.loc[significance["level"] != "example", "apart"].any():
+        lines += "; hollow = a seed predicts a constant or is outlying: the interval assumes roughly normal seeds"
     title(figure, f"Difference to {grid.reference} on {grid.roles[0]} ({seeds(grid)}): diamond = mean; {lines}")
     return figure
 
@@ -46,7 +50,8 @@ def _panel(axes: Axes, grid: Grid, name: str, rows: pd.DataFrame, blank: str) ->
             continue
         mean, low, high = 100 * rows.loc[method, ["difference", "low", "high"]].astype(float)
         axes.plot([low, high], [row, row], color=BLUE, linewidth=1.4, solid_capstyle="butt")
-        diamond = axes.scatter(mean, row, s=22, marker="D", color=BLUE, linewidths=0, zorder=3)
+        face = WHITE if rows.loc[method, "apart"] else BLUE
+        diamond = axes.scatter(mean, row, s=22, marker="D", color=face, edgecolors=BLUE, linewidths=0.9, zorder=3)
         ends = f" [{low:+.2f}, {high:+.2f}]" if low == low else ""
         describe(diamond, f"{name}, {method}: {mean:+.2f}{ends}")
     axes.set_title(name, loc="left")

@@ -13,9 +13,21 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from adkd.analysis.figures.palette import WHITE, Look, looks
-from adkd.analysis.figures.style import BLANK, describe, interval, mark_teacher, panels_for, points, seeds, title
+from adkd.analysis.figures.style import (
+    BLANK,
+    cross_out,
+    crosses,
+    describe,
+    interval,
+    mark_teacher,
+    panels_for,
+    points,
+    seeds,
+    title,
+)
 from adkd.analysis.stats import over_seeds
-from adkd.analysis.stats.over_seeds import seed_scores
+from adkd.analysis.stats.collapse import flagged
+from adkd.analysis.stats.over_seeds import defined_scores
 from adkd.plan.grid import Column, Grid
 
 ROWS = 8
@@ -43,7 +55,8 @@ def draw(grid: Grid, scores: pd.DataFrame, columns: list[Column], against: Again
     title(
         figure,
         f"{grid.title + ': score' if grid.title else 'Score'} on {grid.roles[0]} against {label} "
-        f"({seeds(grid)}): large mark = mean, small = a seed; {interval(grid, 'lines =')}; dashed = teacher's score",
+        f"({seeds(grid)}): large mark = mean, small = a seed; {interval(grid, 'lines =')}; dashed = teacher's score"
+        f"{crosses(grid, scores, columns)}",
     )
     figure.canvas.draw()  # the layout has to be known before labels can be kept apart
     figure.set_layout_engine("none")
@@ -56,10 +69,12 @@ def _panel(axes: Axes, grid: Grid, scores: pd.DataFrame, against: Against, colum
     """Draw the panel of a task; returns the names of its methods, not yet in their places."""
     names, styles = [], looks(grid)
     for method in grid.methods:
-        pairs = pd.DataFrame({"x": against(method, column), "y": 100 * seed_scores(scores, method, column)}).dropna()
+        pairs = pd.DataFrame({"x": against(method, column), "y": 100 * defined_scores(scores, method, column)}).dropna()
         if len(pairs):
             label = grid.labels[method]
             names.append(_method(axes, pairs, label, f"{column.title}, {label}", styles[method]))
+            crossed = pairs[pairs.index.isin(flagged(scores, method, column))]
+            cross_out(axes, crossed["x"], crossed["y"])
     if not names:
         axes.text(0.5, 0.5, "undefined", transform=axes.transAxes, **BLANK)
     mark_teacher(axes.axhline, scores, column)

@@ -9,6 +9,9 @@ from matplotlib.ticker import MaxNLocator
 from adkd.analysis.figures.palette import BLUE, VERMILION
 from adkd.analysis.figures.style import (
     BLANK,
+    blank,
+    cross_out,
+    crosses,
     describe,
     guide_rows,
     mark_teacher,
@@ -18,7 +21,8 @@ from adkd.analysis.figures.style import (
     seeds,
     title,
 )
-from adkd.analysis.stats.over_seeds import seed_scores
+from adkd.analysis.stats.collapse import flagged
+from adkd.analysis.stats.over_seeds import defined_scores
 from adkd.plan.grid import Column, Grid
 
 
@@ -33,7 +37,8 @@ def draw(grid: Grid, scores: pd.DataFrame) -> Figure:
     figure, panels = panels_for(len(columns), len(grid.methods))
     for axes, column in zip(panels, columns, strict=True):
         _panel(axes, grid, scores, column)
-    title(figure, f"Scores on {role} ({seeds(grid)}): dot = a seed, bar = mean, dashed = teacher")
+    more = crosses(grid, scores, columns)
+    title(figure, f"Scores on {role} ({seeds(grid)}): dot = a seed, bar = mean, dashed = teacher{more}")
     return figure
 
 
@@ -45,13 +50,16 @@ def scored_columns(grid: Grid, scores: pd.DataFrame) -> list[Column]:
 
 def _panel(axes: Axes, grid: Grid, scores: pd.DataFrame, column: Column) -> None:
     for row, method in enumerate(grid.methods):
-        values = 100 * seed_scores(scores, method, column).to_numpy()
+        by_seed = 100 * defined_scores(scores, method, column)
+        values = by_seed.to_numpy()
         color = VERMILION if method == grid.reference else BLUE
         if not len(values):
-            axes.text(0.5, row, "not run", transform=axes.get_yaxis_transform(), **BLANK)
+            axes.text(0.5, row, blank(scores, method, column), transform=axes.get_yaxis_transform(), **BLANK)
             continue
         spread = np.linspace(-0.14, 0.14, len(values)) if len(values) > 1 else np.zeros(1)
         axes.scatter(values, row + spread, s=13, color=color, alpha=0.65, linewidths=0)
+        crossed = by_seed.index.isin(flagged(scores, method, column))
+        cross_out(axes, values[crossed], (row + spread)[crossed])
         (bar,) = axes.plot([values.mean()] * 2, [row - 0.32, row + 0.32], color=color, linewidth=1.6)
         describe(bar, f"{column.title}, {method}: mean {values.mean():.1f} over n = {len(values)}")
     mark_teacher(axes.axvline, scores, column)

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from adkd.analysis.figures.palette import BLACK, GREY, RULE, VERMILION
+from adkd.analysis.stats.collapse import flagged, remarks
 from adkd.analysis.stats.over_seeds import seed_scores
 from adkd.base.checked import new_checked_file
 from adkd.base.files import new_file
@@ -93,6 +94,24 @@ def mark_teacher(line: Callable[..., object], scores: pd.DataFrame, column: Colu
         line(teacher, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
 
 
+def blank(scores: pd.DataFrame, method: str, column: Column) -> str:
+    """What stands in place of the marks of a method without a score."""
+    return "no score" if remarks(scores, method, column) else "not run"
+
+
+def cross_out(axes: Axes, x: Sequence[float], y: Sequence[float]) -> None:
+    """Mark seeds that predict a constant or lie apart from the others."""
+    if len(x):
+        (crosses,) = axes.plot(x, y, "x", color=BLACK, markersize=6, markeredgewidth=1, zorder=4)
+        describe(crosses, "seeds with constant predictions or an outlying score")
+
+
+def crosses(grid: Grid, scores: pd.DataFrame, columns: Sequence[Column]) -> str:
+    """The part of a heading that explains the crosses; empty without any."""
+    there = any(flagged(scores, method, column) for method in grid.methods for column in columns)
+    return "; cross = constant predictions or outlying (intervals assume roughly normal seeds)" if there else ""
+
+
 def points(metric: str) -> str:
     """The label of an axis that shows a metric."""
     return f"{metric_title(metric)} (×100)"
@@ -144,7 +163,7 @@ def _svg(figure: Figure, metadata: dict[str, str | None]) -> str:
         for label, first in zip(axes.get_yticklabels(), figure.axes[0].get_yticklabels(), strict=True):
             label.set_color(first.get_color())
     if inner:
-        longest = max(len(label.get_text()) for label in inner[0].get_yticklabels())
+        longest = max((len(label.get_text()) for label in inner[0].get_yticklabels()), default=0)
         figure.set_figwidth(figure.get_figwidth() + LETTER * longest * (inner[0].get_gridspec().ncols - 1))
     with StringIO() as buffer:
         figure.savefig(buffer, format="svg", metadata=metadata | {"Title": heading})

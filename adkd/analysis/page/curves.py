@@ -43,7 +43,7 @@ def curves(grid: Grid, metrics: Metrics) -> dict[str, dict[str, Any]]:
     has no such term) and ``kept``, the index of the selected step.
     """
     by_task: dict[str, dict[str, Any]] = {name: {} for name in grid.tasks}
-    for run in grid.runs:
+    for run in metrics:
         history = metrics[run].history
         empty: dict[str, Any] = {"steps": [], "seeds": [], "score": [], "terms": {}, "kept": []}
         curve = by_task[run.task].setdefault(run.method, empty)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from adkd.analysis.collect import csv_file
 from adkd.analysis.collect.fidelity import specs
-from adkd.analysis.collect.scores import read_scores
+from adkd.analysis.collect.scores import finished_runs, read_scores
 from adkd.analysis.page.ablations import ablations
 from adkd.analysis.page.attributions import attributions
 from adkd.analysis.page.curves import curves, looks
@@ -46,7 +46,7 @@ def write(grid: Grid) -> None:
     results = grid.out
     read_scores(grid)  # refuses scores of other runs
     main, average, significance = (_table(grid, results, name) for name in ("main", "average", "significance"))
-    metrics = {run: grid.report(run) for run in grid.runs}
+    metrics = {run: grid.report(run) for run in finished_runs(grid)}
     fidelity, cost = (_optional(grid, results, name, name) for name in ("fidelity", "cost"))
     published = _optional(grid, results, "published", "tables")
     tuning = _optional(grid, results, "tuning", "tuning") if grid.tuned else None

@@ -98,7 +98,7 @@ def duration(seconds: float) -> str:
 def _settings(grid: Grid, metrics: Metrics) -> list[Settings]:
     """Settings of every method, its training included; tasks that share them share a row."""
     rows: dict[tuple[str, str], dict[str, None]] = {}
-    for run in grid.runs:
+    for run in metrics:
         spec = metrics[run].spec
         own = spec.settings if isinstance(spec, StudentSpec) else {}
         settings = own | asdict(spec.training)

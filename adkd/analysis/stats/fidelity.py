@@ -20,7 +20,8 @@ def values_of(table: pd.DataFrame, method: str, task: str, measure: str) -> pd.S
 
 
 def means(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
-    """``COLUMNS``, one row per method, task and measure, in the grid's order; sd over seeds with ddof=1.
+    """``COLUMNS``, one row per method, task and measure, in the grid's order: of the n seeds that have a value, sd
+    with ddof=1.
 
     ``rows``: examples behind the value of a seed, the fewest of all seeds.
     """
@@ -29,7 +30,7 @@ def means(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
         for method in (TEACHER, *grid.methods):
             of_method = table[(table["method"] == method) & (table["task"] == name)]
             for measure, group in of_method.groupby("measure", sort=False):
-                mean, sd, n = over_seeds.mean_and_sd(group["value"].to_numpy(dtype=float))
+                mean, sd, n = over_seeds.mean_and_sd(group["value"].dropna().to_numpy(dtype=float))
                 rows.append((method, name, measure, mean, sd, n, group["split"].iloc[0], group["rows"].min()))
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from adkd.analysis.stats.over_seeds import Array, Interval, Test, t_interval
-from adkd.analysis.stats.resampled import distinct, ranks, scaling, scorer, scores
+from adkd.analysis.stats.resampled import distinct, quotient, ranks, scaling, scorer, scores
 from adkd.data.metrics import METRICS
 
 PERMUTATIONS = 9999
@@ -94,7 +94,7 @@ def _swapped_values(metric: str, labels: Array, a: Array, b: Array, rng: np.rand
         for sign, weights, its in ((1, stay, ours), (-1, 1 - stay, theirs)):
             weights *= its
             spread = np.einsum("kr,kr->r", weights, its)
-            difference += sign * (x @ weights) / np.sqrt(np.where(spread > 0, spread, np.nan))
+            difference += sign * quotient(x @ weights, np.sqrt(spread))
         return difference / np.sqrt((x * x).sum() / 2)
 
     return differences

@@ -49,7 +49,7 @@ class Interval:
 
 
 def seed_scores(scores: pd.DataFrame, method: str, column: Column, metric: str | None = None) -> pd.Series:
-    """[seeds] one method's scores in one column, as fractions, in the file's order; empty if none.
+    """[seeds] one method's scores in one column, as fractions, in the file's order; NaN if undefined, empty if none.
 
     Args:
         metric: one of the task's; its main metric if not given.
@@ -61,6 +61,11 @@ def seed_scores(scores: pd.DataFrame, method: str, column: Column, metric: str |
         & (scores["metric"] == (metric or column.metric))
     ]
     return rows.set_index("seed")["value"].astype(float)
+
+
+def defined_scores(scores: pd.DataFrame, method: str, column: Column) -> pd.Series:
+    """[seeds] those of ``seed_scores`` that are defined."""
+    return seed_scores(scores, method, column).dropna()
 
 
 def mean_and_sd(values: Array) -> tuple[float, float, int]:

@@ -55,7 +55,8 @@ def distinct(table: Integers) -> tuple[Integers, Integers]:
 
 
 def _correlation(labels: Array, predictions: Array, scale: Callable[[Array], Scorer]) -> Scorer:
-    """The correlation after ``scale``, with example k counted ``weights[r, k]`` times; NaN if one side is constant.
+    """The correlation after ``scale``, with example k counted ``weights[r, k]`` times; 0 if one side is constant, as
+    in ``adkd.data.metrics``.
 
     With ``ranks`` it is Spearman's, with ``centred`` Pearson's.
     """
@@ -70,11 +71,15 @@ def _correlation(labels: Array, predictions: Array, scale: Callable[[Array], Sco
         for scaled in scaled_each:
             y = scaled(columns)
             spread = np.sqrt(spread_x * np.einsum("kr,kr,kr->r", columns, y, y))
-            with np.errstate(invalid="ignore"):
-                found.append(np.einsum("kr,kr->r", weighted, y) / np.where(spread > 0, spread, np.nan))
+            found.append(quotient(np.einsum("kr,kr->r", weighted, y), spread))
         return np.stack(found)
 
     return correlations
+
+
+def quotient(top: Array, bottom: Array) -> Array:
+    """``top [R] / bottom [R]``; 0 where ``bottom`` is 0."""
+    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
 def scaling(metric: str) -> Callable[[Array], Scorer]:
@@ -83,8 +88,18 @@ def scaling(metric: str) -> Callable[[Array], Scorer]:
 
 
 def centred(values: Array) -> Scorer:
-    """``values [K]`` -> a function from ``weights [K, R]`` to the values less their weighted mean, ``[K, R]``."""
-    return lambda weights: values[:, None] - (values @ weights) / weights.sum(0)
+    """``values [K]`` -> a function from ``weights [K, R]`` to the values less their weighted mean, ``[K, R]``.
+
+    What rounding leaves of equal values is 0: otherwise a constant would have a correlation.
+    """
+    smallest = 1e-12 * np.abs(values).max()
+
+    def less_mean(weights: Array) -> Array:
+        differences = values[:, None] - (values @ weights) / weights.sum(0)
+        differences[np.abs(differences) < smallest] = 0
+        return differences
+
+    return less_mean
 
 
 def ranks(values: Array) -> Callable[[Array], Array]:

@@ -9,7 +9,8 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from adkd.analysis.stats import over_examples, over_seeds, resampled
-from adkd.analysis.stats.over_seeds import Array, Interval, Test, seed_scores
+from adkd.analysis.stats.collapse import remarks
+from adkd.analysis.stats.over_seeds import Array, Interval, Test, defined_scores, seed_scores
 from adkd.analysis.stats.predictions import Predictions, read_predictions
 from adkd.base.errors import InputError
 from adkd.base.seeds import entropy
@@ -51,7 +52,7 @@ def comparisons(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
 
 def paired(grid: Grid, scores: pd.DataFrame, column: Column, method: str) -> tuple[Array, Array, list[str]]:
     """``[n]`` scores of the method, ``[n]`` of the reference, and the n seeds that both have."""
-    ours, theirs = (seed_scores(scores, name, column) for name in (method, grid.reference))
+    ours, theirs = (defined_scores(scores, name, column) for name in (method, grid.reference))
     seeds = [seed for seed in grid.seeds if seed in ours.index and seed in theirs.index]
     return ours.loc[seeds].to_numpy(), theirs.loc[seeds].to_numpy(), seeds
 
@@ -74,15 +75,17 @@ def _one_column(grid: Grid, scores: pd.DataFrame, column: Column) -> list[Row]:
             continue
         difference = float(np.mean(ours - theirs))
         shared = {"task": column.name, "metric": column.metric, "split": column.split, "seeds": len(seeds)}
+        about = _remarks(grid, scores, [column], method)
         test = over_seeds.sign_flip(ours - theirs, _rng(column.name, method, "seed"))
         interval = over_seeds.interval_over_seeds(ours - theirs)
         row = _row(grid, method, "seed", difference, interval, test)
         row |= shared | _bootstrap([ours - theirs], column.name, method)
+        row["note"] = _joined(row["note"], _floor(test), about)
         rows.append(row | {"rho": over_seeds.pairing(ours, theirs), "tested_difference": difference})
         if len(seeds) < 2:
             reason = "one seed: over examples, two runs would be compared, not two methods"
             row = _row(grid, method, "example", difference, Interval(), Test("", 0, reason=reason))
-            rows.append(row | shared)
+            rows.append(row | shared | {"note": _joined(reason, about)})
             continue
         a, b = predictions(method, seeds), predictions(grid.reference, seeds)
         test, tested = _over_examples(column, a, b, _rng(column.name, method, "example"))
@@ -90,6 +93,7 @@ def _one_column(grid: Grid, scores: pd.DataFrame, column: Column) -> list[Row]:
             column.metric, a.labels, a.each, b.each, column.task.outputs, _rng(column.name, method, "interval")
         )
         row = _row(grid, method, "example", difference, interval, test)
+        row["note"] = _joined(test.reason, _floor(test), about)
         rows.append(row | shared | {"tested_difference": tested})
     return rows
 
@@ -128,9 +132,28 @@ def _all_tasks(grid: Grid, scores: pd.DataFrame, columns: list[Column], method: 
             test = over_seeds.wilcoxon(means, _rng(AVERAGE, method))
             notes += [f"{n} tasks cannot reach p < {over_seeds.ALPHA}"] if test.smallest >= over_seeds.ALPHA else []
     row = _row(grid, method, "task", difference, interval, test)
-    row["note"] = "; ".join(filter(None, [*notes, test.reason]))
+    row["note"] = _joined(*notes, test.reason, _remarks(grid, scores, columns, method))
     row |= _bootstrap(differences, AVERAGE, method) if n > 1 else {}
     yield row | {"task": AVERAGE, "metric": AVERAGE, "split": grid.roles[0], "seeds": seeds}
+
+
+def _remarks(grid: Grid, scores: pd.DataFrame, columns: list[Column], method: str) -> str:
+    """What is known of the seeds of a method and of the reference, over which the interval is taken."""
+    parts = []
+    for name in (method, grid.reference):
+        for column in columns:
+            if found := remarks(scores, name, column):
+                parts.append(f"{name}{f' on {column.name}' if len(columns) > 1 else ''}: {found}")
+    return "; ".join(parts)
+
+
+def _floor(test: Test) -> str:
+    """Whether p is the smallest that n allows, in words."""
+    return "p is the smallest possible" if test.p <= test.smallest * (1 + 1e-9) else ""
+
+
+def _joined(*notes: object) -> str:
+    return "; ".join(str(note) for note in notes if note)
 
 
 def _bootstrap(differences: list[Array], *names: str) -> Row:

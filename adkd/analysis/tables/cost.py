@@ -7,7 +7,7 @@ from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table
 from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv, texts
-from adkd.analysis.tables.wording import UNDEFINED, row_of, titled, why_not_run
+from adkd.analysis.tables.wording import notes_on, row_of, titled, why_not_run
 from adkd.data.metrics import metric_title
 from adkd.plan.grid import TEACHER, Column, Grid
 
@@ -53,14 +53,14 @@ def _table(grid: Grid, table: pd.DataFrame, column: Column) -> Table:
             cells = [footnotes.dash(why_not_run(grid, method, column.task.name))] * (len(header) - 1)
         rows.append(row_of(grid, method, cells))
     title = f"{titled(grid, 'cost')} on {column.title}"
-    return Table(title, header, rows, footnotes.texts, notes(grid, table))
+    return Table(title, header, rows, footnotes.texts, notes(grid, table) + notes_on(table["note"]))
 
 
 def _cells(row: pd.Series, footnotes: Footnotes) -> list[Cell]:
-    undefined = pd.isna(row["mean"])
+    mark = "" if pd.isna(row["note"]) else footnotes.mark(row["note"])
     return [
         Cell(row["n"], ".0f"),
-        footnotes.dash(UNDEFINED) if undefined else Cell(100 * row["mean"], sd=100 * row["sd"]),
+        Cell(100 * row["mean"], sd=100 * row["sd"], mark=mark),
         Cell(row["seconds"]),
         Cell(row["flops"] / 1e12, ".3g"),
         Cell(row["peak_memory_bytes"] / 2**30, ".2f"),

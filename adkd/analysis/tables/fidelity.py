@@ -9,7 +9,7 @@ from adkd.analysis.stats.fidelity import TESTED, comparisons, means
 from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table
 from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv, texts
-from adkd.analysis.tables.wording import UNDEFINED, row_of, seeds_note, star_note, titled
+from adkd.analysis.tables.wording import row_of, seeds_note, star_note, titled
 from adkd.data.tasks import Task, task
 from adkd.plan.grid import TEACHER, Grid
 from adkd.plan.specs import ExplainSpec
@@ -80,12 +80,18 @@ def _cell(measures: pd.DataFrame, measure: str, star: bool, footnotes: Footnotes
         return Cell()
     row = measures.loc[measure]
     if pd.isna(row["mean"]):
-        return footnotes.dash(UNDEFINED, "u")
+        return footnotes.dash("undefined for every seed", "u")
     words, yardstick = YARDSTICKS.get(measure, ("", ""))
     random = measures["mean"].get(yardstick, float("nan"))
     below = None if pd.isna(random) else (words, random)
     form = ".4f" if measure == "completeness_error" else ".2f"
-    return Cell(row["mean"], form, sd=row["sd"], below=below, star=star and measure == TESTED)
+    lacking = measures["n"].max() - row["n"]
+    mark = (
+        footnotes.mark(f"undefined for {lacking} of {measures['n'].max()} seeds: mean over the others")
+        if lacking
+        else ""
+    )
+    return Cell(row["mean"], form, sd=row["sd"], below=below, star=star and measure == TESTED, mark=mark)
 
 
 def notes(grid: Grid, task: Task, table: pd.DataFrame, tests: pd.DataFrame, specs: list[ExplainSpec]) -> list[str]:

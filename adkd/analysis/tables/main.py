@@ -1,13 +1,16 @@
 """The main table: every method on every task, mean ± sd over seeds, and what has to be said below it."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from adkd.analysis.stats import over_seeds
-from adkd.analysis.stats.over_seeds import interval_of_mean, seed_scores
+from adkd.analysis.stats.collapse import remarks
+from adkd.analysis.stats.over_seeds import defined_scores, interval_of_mean
 from adkd.analysis.stats.significance import AVERAGE
 from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table, headings
 from adkd.analysis.tables.wording import (
-    UNDEFINED,
+    notes_on,
     row_of,
     seeds_note,
     selection_note,
@@ -18,19 +21,22 @@ from adkd.analysis.tables.wording import (
 from adkd.data.metrics import metric_title
 from adkd.plan.grid import TEACHER, Column, Grid
 
-COLUMNS = ["method", "task", "metric", "mean", "sd", "n", "split"]
+COLUMNS = ["method", "task", "metric", "mean", "sd", "n", "split", "note"]
 
 
 def means(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
-    """``COLUMNS``, one row per method and column that was run, in the grid's order; fractions, sd with ddof=1."""
+    """``COLUMNS``, one row per method and column that was run, in the grid's order; fractions, sd with ddof=1.
+
+    n counts the seeds that have a score; ``note`` names those that have none, predict a constant, or lie apart.
+    """
     rows = []
     for role in grid.roles:
         for method in (TEACHER, *grid.methods):
             for column in grid.columns(role):
-                values = seed_scores(scores, method, column)
-                if len(values):
-                    mean, sd, n = over_seeds.mean_and_sd(values.to_numpy())
-                    rows.append((method, column.name, column.metric, mean, sd, n, column.split))
+                mean, sd, n = over_seeds.mean_and_sd(defined_scores(scores, method, column).to_numpy())
+                note = remarks(scores, method, column)
+                if n or note:
+                    rows.append((method, column.name, column.metric, mean, sd, n, column.split, note or None))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -41,7 +47,7 @@ def averages(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
     for role in grid.roles:
         averaged = [c for c in grid.columns(role) if c.averaged and (c.task.name, c.split) in scored]
         for method in (TEACHER, *grid.methods):
-            values = pd.DataFrame({column.name: seed_scores(scores, method, column) for column in averaged})
+            values = pd.DataFrame({column.name: defined_scores(scores, method, column) for column in averaged})
             per_seed = values.dropna().mean(axis=1)
             if len(averaged) > 1 and len(per_seed):
                 mean, sd, n = over_seeds.mean_and_sd(per_seed.to_numpy())
@@ -82,7 +88,7 @@ def _table(
             cells.append(_average(method, average, footnotes))
         rows.append(row_of(grid, method, cells))
     title = f"{titled(grid, 'scores')} on {role}, points (×100), mean ± sd over n seeds"
-    return Table(title, header, rows, footnotes.texts, notes(grid, role, columns, tests))
+    return Table(title, header, rows, footnotes.texts, notes(grid, role, columns, tests) + notes_on(main["note"]))
 
 
 def _cells(
@@ -98,10 +104,10 @@ def _cells(
     for column in columns:
         if column.name not in main.index:
             cells.append(footnotes.dash(why_not_run(grid, method, column.task.name)))
-        elif pd.isna(main.loc[column.name, "mean"]):
-            cells.append(footnotes.dash(UNDEFINED))
         else:
-            cells.append(_points(main.loc[column.name], p_values.get((method, column.name), float("nan"))))
+            row = main.loc[column.name]
+            cell = _points(row, p_values.get((method, column.name), float("nan")))
+            cells.append(cell if pd.isna(row["note"]) else replace(cell, mark=footnotes.mark(row["note"])))
     return cells
 
 

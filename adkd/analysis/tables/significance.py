@@ -8,9 +8,9 @@ import pandas as pd
 from adkd.analysis.stats import over_examples, over_seeds
 from adkd.analysis.stats.over_seeds import Interval
 from adkd.analysis.stats.significance import AVERAGE
-from adkd.analysis.tables.table import DASH, NO_INTERVAL, Cell, Heading, Row, Table, headings
+from adkd.analysis.tables.table import DASH, NO_INTERVAL, Cell, Footnotes, Heading, Row, Table, headings
 from adkd.analysis.tables.text import markdown
-from adkd.analysis.tables.wording import minus, p_text
+from adkd.analysis.tables.wording import minus, notes_on, p_text
 from adkd.plan.grid import Grid
 
 
@@ -43,7 +43,7 @@ def difference_table(grid: Grid, table: pd.DataFrame) -> Table:
         table: as from ``stats.significance.comparisons``, or ``significance.csv``.
     """
     tests = {(test.task, test.method): test for test in table[table["level"] == "seed"].itertuples()}
-    rows = []
+    rows, footnotes = [], Footnotes()
     for column in grid.columns(grid.roles[0]):
         for method in grid.compared:
             test = tests.get((column.name, method))
@@ -51,16 +51,18 @@ def difference_table(grid: Grid, table: pd.DataFrame) -> Table:
                 cells = [Cell(words=column.title), Cell(), Cell(words=grid.reason(method, column.task.name)), Cell()]
                 rows.append(Row(method, cells))
             else:
-                rows.append(_difference_row(test, column.title))
+                rows.append(_difference_row(test, column.title, footnotes))
     averages = table[(table["level"] == "task") & table["difference"].notna()]
-    rows += [_difference_row(test, f"{AVERAGE} over tasks") for test in averages.itertuples()]
+    rows += [_difference_row(test, f"{AVERAGE} over tasks", footnotes) for test in averages.itertuples()]
     header = headings("method", "task", f"points above {grid.reference}", "95 % interval", "p (Holm)")
-    return Table(f"Differences to {grid.reference}", header, rows)
+    shown = table[(table["level"] != "example") & table["difference"].notna()]
+    return Table(f"Differences to {grid.reference}", header, rows, footnotes.texts, notes_on(shown["note"]))
 
 
-def _difference_row(test: Any, task: str) -> Row:
+def _difference_row(test: Any, task: str, footnotes: Footnotes) -> Row:
     difference = _difference(test)
-    interval = Cell(words=minus(difference.brackets) or DASH)
+    mark = "" if pd.isna(test.note) or not test.note else footnotes.mark(test.note)
+    interval = Cell(words=minus(difference.brackets) or DASH, mark=mark)
     p = Cell(test.p_holm, words=p_text(test.p_holm))
     return Row(test.method, [Cell(words=task), replace(difference, interval=NO_INTERVAL), interval, p])
 
@@ -159,5 +161,6 @@ def _with_remarks(table: Table, tests: pd.DataFrame) -> Table:
     """The table with the notes of its tests as a last column, where a test has one."""
     if not any(tests["note"]):
         return table
+    table = replace(table, notes=[*table.notes, *notes_on(tests["note"])])
     rows = [Row(row.name, [*row.cells, Cell(words=note)]) for row, note in zip(table.rows, tests["note"], strict=True)]
     return Table(table.title, [*table.header, Heading("note")], rows, table.footnotes, table.notes)

@@ -6,11 +6,12 @@ import pandas as pd
 from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.collect.studies import searched, selection, studies_of
 from adkd.analysis.stats import over_seeds
-from adkd.analysis.stats.over_seeds import Interval, seed_scores
+from adkd.analysis.stats.collapse import remarks
+from adkd.analysis.stats.over_seeds import Interval, defined_scores
 from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table
 from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv, texts
-from adkd.analysis.tables.wording import row_of, selection_note, why_not_run
+from adkd.analysis.tables.wording import notes_on, row_of, selection_note, why_not_run
 from adkd.base.errors import InputError
 from adkd.data.metrics import metric_title
 from adkd.plan.grid import UNTUNED, Column, Grid
@@ -19,7 +20,19 @@ from adkd.sweeps.trials import COMPLETE, STATES
 
 COLUMNS = [
     *("method", "task", "metric", "trials", *STATES, "seeds", "searched", "seconds"),
-    *("selection", "best_held_out", "before", "before_sd", "after", "after_sd", "n", "difference", "low", "high"),
+    *(
+        "selection",
+        "best_held_out",
+        "before",
+        "before_sd",
+        "after",
+        "after_sd",
+        "n",
+        "difference",
+        "low",
+        "high",
+        "note",
+    ),
 ]
 
 
@@ -54,7 +67,7 @@ def budgets(
             if (method, column.task.name) not in studies:
                 continue
             study = studies[method, column.task.name]
-            old, new = (seed_scores(table, method, column) for table in (before, after))
+            old, new = (defined_scores(table, method, column) for table in (before, after))
             differences = (new - old).dropna().to_numpy()
             interval = over_seeds.interval_over_seeds(differences)
             counts = (study.counts[state] for state in STATES)
@@ -63,7 +76,9 @@ def budgets(
             best = (selection(study), study.best.score)
             means = (*over_seeds.mean_and_sd(old.to_numpy())[:2], *over_seeds.mean_and_sd(new.to_numpy()))
             difference = (_mean(differences), interval.low, interval.high)
-            rows.append((*about, *cost, *best, *means, *difference))
+            notes = {"before": remarks(before, method, column), "after": remarks(after, method, column)}
+            note = "; ".join(f"{when}: {words}" for when, words in notes.items() if words)
+            rows.append((*about, *cost, *best, *means, *difference, note or None))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -97,15 +112,16 @@ def _table(grid: Grid, table: pd.DataFrame, column: Column) -> Table:
     rows = []
     for method in grid.methods:
         if method in by_method.index:
-            cells = _cells(by_method.loc[method])
+            cells = _cells(by_method.loc[method], footnotes)
         else:
             cells = [footnotes.dash(why_not_run(grid, method, column.task.name))] * (len(header) - 1)
         rows.append(row_of(grid, method, cells))
     title = f"Tuning on {column.title}, {metric_title(column.metric)} (×100)"
-    return Table(title, header, rows, footnotes.texts, notes(grid, table))
+    return Table(title, header, rows, footnotes.texts, notes(grid, table) + notes_on(table["note"]))
 
 
-def _cells(row: pd.Series) -> list[Cell]:
+def _cells(row: pd.Series, footnotes: Footnotes) -> list[Cell]:
+    mark = "" if pd.isna(row["note"]) else footnotes.mark(row["note"])
     return [
         Cell(len(row["searched"].split()), ".0f"),
         Cell(row["trials"], words=_trials(row)),
@@ -113,7 +129,7 @@ def _cells(row: pd.Series) -> list[Cell]:
         Cell(100 * row["best_held_out"]),
         Cell(100 * row["before"], sd=100 * row["before_sd"]),
         Cell(100 * row["after"], sd=100 * row["after_sd"]),
-        Cell(100 * row["difference"], "+.1f", interval=Interval(100 * row["low"], 100 * row["high"])),
+        Cell(100 * row["difference"], "+.1f", interval=Interval(100 * row["low"], 100 * row["high"]), mark=mark),
         Cell(row["n"], ".0f"),
     ]
 

@@ -5,12 +5,31 @@ from itertools import groupby
 
 import pandas as pd
 
+from adkd.analysis.collect.scores import CONSTANT, FAILED
 from adkd.analysis.stats import over_seeds
+from adkd.analysis.stats.collapse import NORMAL, RULE
 from adkd.analysis.tables.table import DASH, Cell, Row
 from adkd.plan.grid import TEACHER, Grid
 
 UNDEFINED = "undefined in at least one run"
 NOT_PLANNED = "not in this plan"
+
+
+CONSTANT_RULE = (
+    "Constant predictions: the same answer for every example. A correlation is undefined then and counts as 0, as do "
+    "Matthews' correlation and, where nothing is predicted positive, F1."
+)
+WITHOUT = "No score: a mean over the other seeds flatters a method whose failed seeds are left out of it."
+
+
+def notes_on(remarks: pd.Series) -> list[str]:
+    """What the remarks on the seeds of a table mean; blank where there is none."""
+    text = "; ".join(remarks.dropna())
+    meanings = {CONSTANT: CONSTANT_RULE, "outlying": RULE, FAILED: WITHOUT, "no score": WITHOUT}
+    found = [meaning for words, meaning in meanings.items() if words in text]
+    if CONSTANT_RULE in found and RULE not in found:
+        found.append(NORMAL)
+    return list(dict.fromkeys(found))
 
 
 def row_of(grid: Grid, method: str, cells: Sequence[Cell]) -> Row:
