@@ -99,8 +99,8 @@ def blank(scores: pd.DataFrame, method: str, column: Column) -> str:
     return "no score" if remarks(scores, method, column) else "not run"
 
 
-def cross_out(axes: Axes, x: Sequence[float], y: Sequence[float]) -> None:
-    """Mark seeds that predict a constant or lie apart from the others."""
+def cross_out(axes: Axes, x: Any, y: Any) -> None:
+    """Mark seeds at ``x [n]``, ``y [n]`` that predict a constant or lie apart from the others."""
     if len(x):
         (crosses,) = axes.plot(x, y, "x", color=BLACK, markersize=6, markeredgewidth=1, zorder=4)
         describe(crosses, "seeds with constant predictions or an outlying score")

@@ -90,7 +90,7 @@ def _swapped_values(metric: str, labels: Array, a: Array, b: Array, rng: np.rand
         ours = pool(stay)
         # The two divide the pool between them, so their ranks add up.
         theirs = whole - ours if scale is ranks else pool(1 - stay)
-        difference = 0.0
+        difference = np.zeros(times)
         for sign, weights, its in ((1, stay, ours), (-1, 1 - stay, theirs)):
             weights *= its
             spread = np.einsum("kr,kr->r", weights, its)
