@@ -102,6 +102,11 @@ def shown(value: Any) -> str:
     return f"'{value}' (text, not a number{exponent})"
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error of a library, or the name of its class if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def yaml_number(number: float) -> str:
     """A number in the form that YAML reads as one: ``1.0e-05``, not ``1e-05``."""
     mantissa, e, exponent = repr(number).partition("e")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from adkd.data.batches import Examples
 from adkd.data.prepare import tokenise
 from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
+from adkd.fetch import checkpoints
 from adkd.models.classifiers import location, read_classifier, read_config, read_tokenizer
 from adkd.training import runtime
 from adkd.training.run import predict
@@ -36,7 +38,8 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
             order of the model's outputs, or None), ``device``, and ``threads`` (None for torch's default).
 
     Returns:
-        The spec; ``scores`` and ``constant``, the scores of the best constant prediction (split -> metric -> fraction);
+        The spec; ``revision``, the commit on the hub, and ``weights`` (file -> sha256); ``scores`` and ``constant``,
+        the scores of the best constant prediction (split -> metric -> fraction);
         ``rows``; ``classes`` in the order of the model's outputs, and where this order is from; ``warnings``;
         provenance.
 
@@ -51,7 +54,7 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
     config = read_config(directory, task)
     tokenizer = read_tokenizer(spec["tokenizer"] or directory, config, spec["max_length"])
     device = runtime.start(spec["device"], spec["threads"] or torch.get_num_threads(), seed=0)
-    model = read_classifier(directory, tokenizer).to(device)
+    model = read_classifier(directory, tokenizer, spec["max_length"]).to(device)
     dev = _dev_sets(spec, task, tokenizer)
     logits = {split: predict(model, examples, device) for split, examples in dev.items()}
     labels = {split: examples.labels.numpy() for split, examples in dev.items()}
@@ -62,6 +65,7 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
     return {
         "spec": spec,
         "revision": revision,
+        "weights": checkpoints.weight_digests(Path(directory)),
         "classes": list(order),
         "classes_known": known,
         "rows": {split: len(rows) for split, rows in labels.items()},

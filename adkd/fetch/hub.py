@@ -6,15 +6,21 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from adkd.base.errors import InputError
+from adkd.base.errors import InputError, first_line
 from adkd.base.files import sha256
+from adkd.fetch.stored_weights import weight_files
 
 log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 5.0
-CONFIG = ("config.json", "tokenizer*", "vocab.txt", "special_tokens_map.json")
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""In order of preference; only the first file that a model has is downloaded."""
+CONFIG = ("config.json", "tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json")
+WEIGHTS = (
+    ("model.safetensors",),
+    ("model.safetensors.index.json", "model-*.safetensors"),
+    ("pytorch_model.bin",),
+    ("pytorch_model.bin.index.json", "pytorch_model-*.bin"),
+)
+"""In order of preference; only the first form that a model has is downloaded."""
 
 
 def snapshot(model: str, revision: str | None, weights: bool) -> Path:
@@ -25,20 +31,24 @@ def snapshot(model: str, revision: str | None, weights: bool) -> Path:
     """
     from huggingface_hub import snapshot_download
 
+    download = partial(snapshot_download, model, allow_patterns=list(CONFIG))
     try:
-        directory = Path(snapshot_download(model, revision=revision, local_files_only=True))
+        # With the patterns of what was downloaded: without any, every file that the hub lists would have to be there.
+        directory = Path(download(revision=revision, local_files_only=True))
         if _is_complete(directory, weights):
             return directory
+        revision = directory.name  # whatever else is downloaded is of the same commit
     except (OSError, ValueError):
         pass  # not in the cache: ask the hub
     remedy = "use an embedded or generated model, or name a local directory that holds this one"
     with _online(f'model "{model}"', remedy):
-        directory = Path(snapshot_download(model, revision=revision, allow_patterns=list(CONFIG)))
-        for file in WEIGHTS if weights else ():
+        directory = Path(download(revision=revision))
+        for patterns in WEIGHTS if weights else ():
             if not _is_complete(directory, weights):
-                directory = Path(snapshot_download(model, revision=revision, allow_patterns=[file]))
+                snapshot_download(model, revision=directory.name, allow_patterns=list(patterns))
         if not _is_complete(directory, weights):
-            raise InputError(f'model "{model}" lacks a configuration, a tokenizer or weights ({" or ".join(WEIGHTS)})')
+            forms = " or ".join(patterns[0] for patterns in WEIGHTS)
+            raise InputError(f'model "{model}" lacks a configuration, a vocabulary or weights ({forms})')
     return directory
 
 
@@ -86,11 +96,16 @@ def _damage(path: Path, digest: str) -> str | None:
 
 def _is_complete(directory: Path, weights: bool) -> bool:
     names = {file.name for file in directory.iterdir()}
-    return (
-        "config.json" in names
-        and bool(names & {"tokenizer.json", "vocab.txt"})
-        and (not weights or bool(names & set(WEIGHTS)))
-    )
+    if "config.json" not in names or not any(_is_vocabulary(name) for name in names):
+        return False
+    try:
+        return not weights or bool(weight_files(directory))
+    except InputError:
+        return False
+
+
+def _is_vocabulary(name: str) -> bool:
+    return name == "tokenizer.json" or name.startswith("vocab") or name.endswith(".model")
 
 
 @contextmanager
@@ -111,5 +126,4 @@ def _online(what: str, remedy: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"cannot download {what} from the hub: {first}", remedy=remedy) from error
+        raise InputError(f"cannot download {what} from the hub: {first_line(error)}", remedy=remedy) from error

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PretrainedConfig
 
-from adkd.base.errors import InputError
+from adkd.base.errors import InputError, first_line
 from adkd.data.tasks import Task
 from adkd.fetch import checkpoints
+from adkd.fetch.stored_weights import listed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -35,9 +36,9 @@ def read_config(directory: str, task: Task) -> PretrainedConfig:
         InputError: it cannot be read, or the task needs another number of outputs.
     """
     try:
-        config = AutoConfig.from_pretrained(directory, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read a model configuration from {directory}: {_first(error)}") from error
+        config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # whatever the file makes of it
+        raise InputError(f"cannot read a model configuration from {directory}: {first_line(error)}") from error
     if config.num_labels != task.outputs:
         raise InputError(
             f"the number of outputs of {directory}",
@@ -57,47 +58,72 @@ def read_tokenizer(name: str, config: PretrainedConfig, max_length: int) -> "Pre
         max_length: number of tokens to which examples are truncated.
 
     Raises:
-        InputError: it cannot be read; it has an empty vocabulary (as transformers returns for a directory without one),
-            a larger one than the model, or no padding token; or ``max_length`` exceeds the limit of model or tokenizer.
+        InputError: it cannot be read; it has no vocabulary, a larger one than the model, or no padding token; or
+            ``max_length`` exceeds the number of its positions, or else its tokenizer's limit.
     """
     tokenizer = checkpoints.tokenizer(name)
-    if len(tokenizer) <= len(tokenizer.all_special_tokens):
-        names = ", ".join(checkpoints.CHECKPOINTS)
-        raise InputError(
-            f"{name} has no vocabulary",
-            remedy=f"name the model's tokenizer with --tokenizer: a directory, a name on the hub or one of {names}",
-        )
     if len(tokenizer) > config.vocab_size:
         what, limit = f"the vocabulary size of the tokenizer {name}", f"at most {config.vocab_size}, that of the model"
         raise InputError(what, value=len(tokenizer), allowed=limit)
     if tokenizer.pad_token_id is None:
         raise InputError(f"the tokenizer {name} has no padding token, which batches need")
-    longest = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", tokenizer.model_max_length))
+    positions = getattr(config, "max_position_embeddings", None) or 0
+    # Models of this suite have the length that they were trained with as their tokenizer's limit; they can read more.
+    longest = positions if positions > 0 else tokenizer.model_max_length
     if not 8 <= max_length <= longest:
         raise InputError("max_length", value=max_length, allowed=f"an integer from 8 to {longest}, the model's limit")
     return tokenizer
 
 
-def read_classifier(directory: str, tokenizer: "PreTrainedTokenizerBase") -> nn.Module:
-    """The classifier in float32. It accepts token types, also where its architecture has none.
+def read_classifier(directory: str, tokenizer: "PreTrainedTokenizerBase", max_length: int) -> nn.Module:
+    """The classifier in float32. It accepts token types, also where its architecture has none or one.
 
     Raises:
-        InputError: it cannot be read, or lacks weights, such as those of the head.
+        InputError: it cannot be read, lacks weights, such as those of the head, has weights of an encoder that its
+            configuration does not describe, or cannot read ``max_length`` tokens.
     """
     try:
         model, loaded = AutoModelForSequenceClassification.from_pretrained(
-            directory, local_files_only=True, dtype=torch.float32, output_loading_info=True
+            directory, local_files_only=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"cannot read a sequence classifier from {directory}: {_first(error)}") from error
+    except Exception as error:  # whatever the files make of it
+        raise InputError(f"cannot read a sequence classifier from {directory}: {first_line(error)}") from error
     if missing := sorted(loaded["missing_keys"]):
         raise InputError(
-            f"{directory} is not a trained classifier: it lacks the weights {', '.join(missing)}",
+            f"{directory} is not a trained classifier: it lacks the weights {listed(missing)}",
             remedy="train the encoder on the task first",
         )
+    parts = tuple(f"{model.base_model_prefix}.{part}." for part, _ in model.base_model.named_children())
+    if surplus := sorted(name for name in loaded["unexpected_keys"] if _in_encoder(name, parts)):
+        raise InputError(
+            f"{directory} has the weights {listed(surplus)}, which a model with its config.json does not have",
+            remedy="correct config.json, or use the complete model",
+        )
+    model.eval()
     parameters = inspect.signature(model.forward).parameters
-    has_types = "token_type_ids" in parameters and "token_type_ids" in tokenizer.model_input_names
+    has_types = (
+        "token_type_ids" in parameters
+        and "token_type_ids" in tokenizer.model_input_names
+        and getattr(model.config, "type_vocab_size", 2) > 1
+    )
+    _check_length(model, directory, tokenizer, max_length)
     return model if has_types else WithoutTokenTypes(model)
+
+
+def _in_encoder(name: str, parts: tuple[str, ...]) -> bool:
+    """Whether a stored weight belongs to the encoder. Its pooler may be stored for a head that does not use it."""
+    return name.startswith(parts) and ".pooler." not in name and not name.endswith("_ids")
+
+
+def _check_length(model: nn.Module, directory: str, tokenizer: "PreTrainedTokenizerBase", max_length: int) -> None:
+    """Try one text of the maximal length: families number their positions in different ways."""
+    token = next(number for number in range(len(tokenizer)) if number != tokenizer.pad_token_id)
+    ids = torch.full((1, max_length), token)
+    try:
+        with torch.no_grad():
+            model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    except Exception as error:  # whatever the architecture makes of it
+        raise InputError(f"{directory} cannot read a text of {max_length} tokens: {first_line(error)}") from error
 
 
 class WithoutTokenTypes(nn.Module):
@@ -110,7 +136,3 @@ class WithoutTokenTypes(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Any:
         """The model's output, whatever ``token_type_ids`` are. All arguments are [B, L]."""
         return self.model(input_ids=input_ids, attention_mask=attention_mask)
-
-
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

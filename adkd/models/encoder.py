@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import BertForSequenceClassification, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from adkd.base.errors import InputError
+from adkd.base.errors import InputError, first_line
 from adkd.base.seeds import derived
 from adkd.fetch import checkpoints
 from adkd.fetch.checkpoints import Shape
+from adkd.fetch.stored_weights import COPY, listed
 from adkd.models import kernels
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 transformers_logging.set_verbosity_error()  # warns of newly initialised weights, which the head is meant to have
 transformers_logging.disable_progress_bar()
+
+NEW = ("classifier.", "bert.pooler.")
+"""Where weights lie that a checkpoint may lack."""
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -50,13 +54,17 @@ def new_classifier(
     Raises:
         InputError: the checkpoint cannot be loaded, or lacks one of ``layers``.
     """
-    path, _ = checkpoints.location(checkpoint)
+    path = Path(checkpoints.location(checkpoint)[0])
+    checkpoints.checked(path)
     dropout = {} if classifier_dropout is None else {"classifier_dropout": classifier_dropout}
     with torch.random.fork_rng(devices=[]):  # a checkpoint without a pooler gets one, the same for every method
         torch.manual_seed(derived(task, seed, "encoder"))
-        model = AutoModelForSequenceClassification.from_pretrained(
-            path, local_files_only=True, num_labels=outputs, attn_implementation=_attention(eager), **dropout
-        )
+        # A head that the checkpoint has is for another task, and may have another size.
+        model, loaded = _read(path, num_labels=outputs, eager=eager, ignore_mismatched_sizes=True, **dropout)
+    drawn = {*loaded["missing_keys"], *(name for name, *_ in loaded["mismatched_keys"])}
+    if wrong := sorted(name for name in drawn if not name.startswith(NEW)):
+        raise InputError(f"the weights {listed(wrong)} cannot be read from {path}", remedy=COPY)
+    _check_finite(model, path)
     if layers is not None:
         keep_layers(model, layers)
     generator = torch.Generator().manual_seed(derived(task, seed, "head"))
@@ -66,9 +74,55 @@ def new_classifier(
 
 
 def load_classifier(directory: Path, *, eager: bool = False) -> PreTrainedModel:
-    """A classifier that this suite has saved."""
-    model = AutoModelForSequenceClassification.from_pretrained(directory, attn_implementation=_attention(eager))
+    """A classifier that this suite has saved.
+
+    Raises:
+        InputError: it cannot be read, or lacks a weight.
+    """
+    model, loaded = _read(directory, eager=eager)
+    if wrong := sorted({*loaded["missing_keys"], *loaded["unexpected_keys"]}):
+        raise InputError(
+            f"{directory} lacks or adds {listed(wrong)}", remedy=f"delete {directory.parent} to make it again"
+        )
     return kernels.install(model)
+
+
+def _read(directory: Path, *, eager: bool, **options: Any) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """The classifier in a directory, in float32 whatever its files store, and which weights were (not) found."""
+    try:
+        return BertForSequenceClassification.from_pretrained(
+            directory,
+            local_files_only=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            attn_implementation=_attention(eager),
+            output_loading_info=True,
+            **options,
+        )
+    except Exception as error:  # whatever the files make of it
+        raise InputError(f"cannot read a model from {directory}: {first_line(error)}", remedy=COPY) from error
+
+
+def _check_finite(model: nn.Module, directory: Path) -> None:
+    for name, weight in model.named_parameters():
+        if not weight.isfinite().all():
+            raise InputError(f"the weight {name} of {directory} is not finite in float32", remedy=COPY)
+
+
+def save_classifier(model: PreTrainedModel, tokenizer: "PreTrainedTokenizerBase", max_length: int, out: Path) -> None:
+    """Write a model that can be used as it stands: with the tokenizer that its examples were cut by.
+
+    Args:
+        max_length: tokens that examples were cut to.
+        out: a new directory.
+    """
+    tokenizer.model_max_length = max_length
+    tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
+    tokenizer.init_kwargs["model_input_names"] = tokenizer.model_input_names
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    for file in out.iterdir():
+        file.chmod(0o644)  # safetensors writes files that nobody else can read
 
 
 def load_frozen(directory: Path, device: torch.device) -> PreTrainedModel:
@@ -107,9 +161,26 @@ def special_tokens(tokenizer: "PreTrainedTokenizerBase") -> Tensor:
 
 
 def name_classes(model: PreTrainedModel, labels: Sequence[str]) -> None:
-    """Write the names of the classes, in the order of the logits, into the model's configuration."""
-    model.config.id2label = dict(enumerate(labels))
-    model.config.label2id = {label: number for number, label in enumerate(labels)}
+    """Write into the model's configuration what its outputs are: the names of the classes in their order, or a score.
+
+    Args:
+        labels: none for regression, whose output transformers would pass through a sigmoid otherwise.
+    """
+    names = labels or ("score",)
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: number for number, name in enumerate(names)}
+    model.config.problem_type = "single_label_classification" if labels else "regression"
+
+
+def check_reads(model: PreTrainedModel, max_length: int, texts: int) -> None:
+    """Raises InputError unless the model takes so many tokens, of as many types as an example has texts."""
+    config = model.config
+    for name, number, limit in (
+        ("positions (max_position_embeddings)", max_length, config.max_position_embeddings),
+        ("token types (type_vocab_size)", texts, config.type_vocab_size),
+    ):
+        if number > limit:
+            raise InputError(f"the model's {name}", value=limit, allowed=f"at least {number}, as the examples have")
 
 
 def keep_layers(model: PreTrainedModel, kept: list[int]) -> None:
@@ -131,7 +202,7 @@ def keep_layers(model: PreTrainedModel, kept: list[int]) -> None:
 def checkpoint_shape(checkpoint: str) -> Shape:
     """The size of a checkpoint's encoder; downloads the checkpoint if its size is not known otherwise."""
     known = checkpoints.shape(checkpoint)
-    return known or checkpoints.directory_shape(Path(checkpoints.location(checkpoint)[0]))
+    return known or checkpoints.checked(Path(checkpoints.location(checkpoint)[0])).shape
 
 
 def shape(model: PreTrainedModel) -> Shape:

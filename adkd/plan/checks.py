@@ -11,6 +11,7 @@ from adkd.base.validation import validated
 from adkd.data import sources
 from adkd.data.tasks import TASKS, task
 from adkd.fetch import checkpoints
+from adkd.fetch.checkpoints import Checkpoint
 from adkd.methods import registry, settings
 from adkd.plan import config as configs
 from adkd.plan import space as spaces
@@ -123,7 +124,7 @@ def _check_models(config: Config) -> None:
     given = config.student.given
     if len(given) != 1:
         raise InputError("student", value=given, allowed="exactly one of from_teacher_layers and model")
-    _check_vocabulary(config)
+    _check_checkpoints(config)
     ours, theirs = configs.shapes(config)
     for index, layer in enumerate(config.student.from_teacher_layers or ()):
         if theirs and layer >= theirs.layers:
@@ -139,14 +140,27 @@ def _check_models(config: Config) -> None:
             raise InputError(what, key="student")
 
 
-def _check_vocabulary(config: Config) -> None:
-    """A student's own checkpoint has to read the teacher's tokens; as far as both are known without a download."""
-    names = config.student.model, config.teacher.model
-    ours, theirs = (name and checkpoints.vocabulary(name) for name in names)
-    if ours and theirs and ours != theirs:
-        raise InputError(
-            "student.model", value=names[0], allowed=f"a model with the teacher's vocabulary, that of {names[1]}"
-        )
+def _check_checkpoints(config: Config) -> None:
+    """Teacher and student have to read the examples, with one vocabulary; as far as known without a download."""
+    names = {"teacher.model": config.teacher.model, "student.model": config.student.model}
+    known: dict[str, Checkpoint] = {}
+    for key, name in names.items():
+        try:
+            if name and (checkpoint := checkpoints.known(name)):
+                known[key] = checkpoint
+        except InputError as error:
+            raise error.within(key) from None
+    for key, checkpoint in known.items():
+        if config.data.max_length > checkpoint.longest:
+            allowed = f"at most {checkpoint.longest}, the most tokens that {key} {names[key]} takes"
+            raise InputError("data.max_length", value=config.data.max_length, allowed=allowed)
+        for name in config.tasks:
+            if len(task(name).text) > checkpoint.token_types:
+                allowed = f"a model with two token types (type_vocab_size): {name} has two texts"
+                raise InputError(key, value=names[key], allowed=allowed)
+    if len({checkpoint.vocabulary for checkpoint in known.values()}) > 1:
+        allowed = f"a model with the teacher's vocabulary, that of {config.teacher.model}"
+        raise InputError("student.model", value=config.student.model, allowed=allowed)
 
 
 def _check_ablations(config: Config) -> None:

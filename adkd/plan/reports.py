@@ -4,6 +4,7 @@ from typing import Any
 
 from adkd.base.records import Record, Report
 from adkd.data.spec import DataReport
+from adkd.fetch.checkpoints import Origin
 from adkd.plan.specs import (
     ExplainSpec,
     LatencySpec,
@@ -61,6 +62,8 @@ class Training(Record):
     started: float
     """Seconds since 1970."""
     finished: float
+    origin: Origin | None = None
+    """The files of weights that the model started from; None where training diverged."""
 
 
 class RunReport(Report[TeacherSpec | StudentSpec], Training, Provenance):

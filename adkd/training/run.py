@@ -21,8 +21,10 @@ from adkd.data.batches import Examples, by_length, data_fingerprint
 from adkd.data.spec import DataReport
 from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
+from adkd.fetch import checkpoints
+from adkd.fetch.checkpoints import Origin
 from adkd.methods.contract import Method
-from adkd.models.encoder import head, name_classes
+from adkd.models.encoder import check_reads, head, name_classes, save_classifier
 from adkd.models.passes import logits_of
 from adkd.plan.reports import Epoch, RunReport, Scores
 from adkd.plan.results import Results
@@ -81,6 +83,8 @@ class Learner:
     """Not yet trained."""
     method: Method
     teacher: Teacher
+    origin: Origin
+    """The files that the model was read from."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Trained:
     started: float
     """Seconds since 1970."""
     data_fingerprint: str
+    origin: Origin
 
     @property
     def kept(self) -> int:
@@ -119,6 +124,7 @@ class Trained:
             "finished": time.time(),
             "train_rows": len(self.trainer.examples),
             "data_fingerprint": self.data_fingerprint,
+            "origin": self.origin,
         }
 
 
@@ -140,6 +146,7 @@ def trained_model(
     began, started = time.perf_counter(), time.time()
     task = task_named(spec.task)
     data = results.directory(spec.inputs.data)
+    check_reads(learner.model, DataReport.read(data / "data.json", "snakemake").spec.max_length, len(task.text))
     watch = Watch(task, data, spec.selection, device)
 
     def score(model: PreTrainedModel) -> float:
@@ -162,7 +169,9 @@ def trained_model(
     if task.regression and trainer.training.regression_bias == "mean":
         nn.init.constant_(head(learner.model).bias, trainer.examples.labels.mean().item())
     history = tuple(Epoch(**record) for record in trainer.fit())
-    return Trained(trainer, watch, history, time.perf_counter() - began, started, data_fingerprint(data))
+    return Trained(
+        trainer, watch, history, time.perf_counter() - began, started, data_fingerprint(data), learner.origin
+    )
 
 
 def train_and_write(
@@ -181,8 +190,7 @@ def train_and_write(
         Diverged: a loss term or the gradient is not finite.
     """
     task, model = task_named(spec.task), learner.model
-    if task.labels:
-        name_classes(model, task.labels)
+    name_classes(model, task.labels)
     trained = trained_model(spec, results, learner, device)
     provenance = runtime.provenance(device)  # now, so that the peak memory is that of training
     data, out = results.directory(spec.inputs.data), results.directory(spec.result)
@@ -190,7 +198,8 @@ def train_and_write(
         splits = {split: trained.watch.logits[trained.kept].get(split) for split in spec.evaluate}
         scores = write_predictions(folder / "predictions", model, task, data, splits, device)
         accept(scores)
-        model.save_pretrained(folder / "model")
+        about = DataReport.read(data / "data.json", "snakemake").spec
+        save_classifier(model, checkpoints.tokenizer(about.tokenizer), about.max_length, folder / "model")
         report = RunReport(
             spec=spec,
             **trained.record(),

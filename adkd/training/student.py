@@ -49,7 +49,8 @@ def new_learner(spec: LearnerSpec, results: Results, device: torch.device) -> Le
     setup = Setup(task.outputs, task.regression, checkpoint_shape(spec.teacher_model), shape(student))
     if reason := config.fits(setup.teacher, setup.student):
         raise InputError(f"{spec.method} does not fit this teacher and student: {reason}")
-    return Learner(student, kind(config, setup), Teacher(stored, live))
+    origin = checkpoints.origin(spec.student.model or spec.teacher_model)
+    return Learner(student, kind(config, setup), Teacher(stored, live), origin)
 
 
 def new_student(spec: LearnerSpec, outputs: int, *, eager: bool) -> PreTrainedModel:

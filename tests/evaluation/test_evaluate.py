@@ -4,26 +4,32 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
     DistilBertConfig,
+    PretrainedConfig,
+    RobertaConfig,
+    pipeline,
 )
 from typer.testing import CliRunner
 
 from adkd.__main__ import app
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_json
+from adkd.base.files import read_json, sha256, write_json
 from adkd.data import generated
 from adkd.data.prepare import prepare
 from adkd.data.tasks import TASKS
 from adkd.evaluation.evaluate import evaluate, text
 from adkd.fetch import checkpoints, tiny_bert
 from adkd.methods.settings import Training
+from adkd.models.encoder import name_classes, new_classifier, save_classifier
 from adkd.plan.results import Results
 from adkd.plan.specs import OfData, TeacherSpec
 from adkd.training import teacher
@@ -56,7 +62,7 @@ def spec(model: object, **changed: object) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
-    """A teacher that the suite has trained: ``metrics.json`` and ``model``, without a tokenizer."""
+    """A teacher that the suite has trained: ``metrics.json``, ``predictions`` and ``model``."""
     results = Results(tmp_path_factory.mktemp("trained"))
     prepare(DATA_SPEC.model_copy(update={"source": {"name": "generated", "rows": ROWS}}), results)
     spec = TeacherSpec(
@@ -78,11 +84,9 @@ def trained(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(trained, tmp_path_factory) -> Path:
-    """The same model with its tokenizer, as in published checkpoints."""
-    directory = tmp_path_factory.mktemp("whole") / "model"
-    shutil.copytree(trained / "model", directory)
-    return with_vocabulary(directory)
+def whole(trained) -> Path:
+    """Its model, which has its tokenizer, as published checkpoints do."""
+    return trained / "model"
 
 
 def with_vocabulary(directory: Path) -> Path:
@@ -105,13 +109,48 @@ def reordered(whole: Path, out: Path, order: tuple[int, ...], names: list[str]) 
 
 def test_a_model_of_the_suite_has_the_scores_of_its_metrics(trained, whole):
     recorded = read_json(trained / "metrics.json")["scores"]
-    report = evaluate(spec(trained / "model", tokenizer="tiny_bert"))
+    report = evaluate(spec(whole))
     assert report["scores"] == recorded
     matched, constant = (report[key]["validation_matched"]["accuracy"] for key in ("scores", "constant"))
     assert matched > constant + 0.1
     assert report["rows"] == {"validation_matched": 128, "validation_mismatched": 128}
     assert report["warnings"] == []
-    assert evaluate(spec(whole))["scores"] == recorded
+    assert evaluate(spec(whole, tokenizer="tiny_bert"))["scores"] == recorded
+    assert report["weights"] == {"model.safetensors": sha256(whole / "model.safetensors")}
+
+
+def test_a_pipeline_of_a_model_of_the_suite_gives_the_stored_predictions(trained, whole):
+    classifier = pipeline("text-classification", model=str(whole), top_k=None, truncation=True)
+    raw = generated.read(TASKS["mnli"], "validation_matched", 128)
+    pairs = zip(raw["premise"], raw["hypothesis"], strict=True)
+    answers = classifier([{"text": premise, "text_pair": hypothesis} for premise, hypothesis in pairs])
+    given = [[{one["label"]: one["score"] for one in answer}[label] for label in LABELS] for answer in answers]
+    stored = pq.read_table(trained / "predictions/validation_matched.parquet")
+    logits = torch.tensor(np.stack([stored[f"logit_{number}"] for number in range(3)], axis=1))
+    torch.testing.assert_close(torch.tensor(given, dtype=torch.float32), logits.softmax(1), atol=1e-5, rtol=0)
+    assert len({answer[0]["label"] for answer in answers}) > 1
+
+
+def test_a_pipeline_of_a_regression_gives_the_score_itself(tmp_path):
+    model = new_classifier("tiny_bert", 1, task="stsb", seed=1).eval()
+    name_classes(model, TASKS["stsb"].labels)
+    save_classifier(model, checkpoints.tokenizer("tiny_bert"), 32, tmp_path)
+    (answer,) = pipeline("text-classification", model=str(tmp_path))(["red1 word2"])
+    with torch.no_grad():
+        logit = model(**AutoTokenizer.from_pretrained(tmp_path)("red1 word2", return_tensors="pt")).logits
+    assert answer == {"label": "score", "score": pytest.approx(logit.item(), abs=1e-5)}
+
+
+def test_whoever_may_read_the_results_may_read_the_model(whole):
+    files = {file.name: oct(file.stat().st_mode & 0o777) for file in whole.iterdir()}
+    assert set(files.values()) == {"0o644"}
+    assert files.keys() >= {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+
+
+def test_the_report_records_the_weights_that_were_loaded(trained):
+    weights = Path(checkpoints.location("tiny_bert")[0]) / "model.safetensors"
+    origin = read_json(trained / "metrics.json")["origin"]
+    assert origin == {"name": "tiny_bert", "commit": None, "sha256": {weights.name: sha256(weights)}}
 
 
 def test_the_best_constant_prediction_is_the_most_frequent_class(whole):
@@ -183,6 +222,40 @@ def test_token_types_are_not_passed_if_the_tokenizer_has_none(tmp_path, config):
     assert accuracy == np.mean((np.array(margins) > middle) == raw["label"])
 
 
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "num_labels": 2}
+ROBERTA = {"type_vocab_size": 1, "max_position_embeddings": 34, "pad_token_id": 0}
+
+
+def saved(config: PretrainedConfig, out: Path) -> Path:
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(out)
+    return with_vocabulary(out)
+
+
+def test_a_model_with_one_token_type_reads_pairs(tmp_path):
+    model = saved(RobertaConfig(**SIZES, **ROBERTA, vocab_size=len(tiny_bert.VOCABULARY)), tmp_path)
+    assert evaluate(spec(model, task="rte"))["rows"] == {"validation": 128}
+
+
+def test_a_model_with_too_few_positions_is_refused_whatever_its_family_makes_of_them(tmp_path):
+    config = RobertaConfig(**SIZES, **ROBERTA, vocab_size=len(tiny_bert.VOCABULARY))
+    error = refused(spec(saved(config, tmp_path), task="rte", max_length=34))
+    assert error.what.startswith(f"{tmp_path} cannot read a text of 34 tokens")
+
+
+def test_surplus_layers_are_refused(tmp_path):
+    saved(RobertaConfig(**SIZES, **ROBERTA, vocab_size=len(tiny_bert.VOCABULARY)), tmp_path)
+    write_json(tmp_path / "config.json", read_json(tmp_path / "config.json") | {"num_hidden_layers": 1})
+    assert "roberta.encoder.layer.1." in refused(spec(tmp_path, task="rte")).what
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "albert", "deberta-v2", "distilbert", "electra", "xlnet"])
+def test_no_family_gets_a_vocabulary_that_transformers_makes_up(tmp_path, family):
+    AutoConfig.for_model(family).save_pretrained(tmp_path)
+    with pytest.raises(InputError) as caught:
+        checkpoints.tokenizer(str(tmp_path))
+    assert caught.value.what == f"{tmp_path} has no vocabulary"
+
+
 def test_regression_has_no_classes(tmp_path):
     config = BertConfig(**tiny_bert.TINY, vocab_size=len(tiny_bert.VOCABULARY), num_labels=1)
     BertForSequenceClassification(config).save_pretrained(tmp_path)
@@ -219,7 +292,8 @@ def test_a_wrong_setting_is_refused(whole, changed, value, allowed):
 
 
 def test_a_directory_without_a_vocabulary_a_head_or_a_model_is_refused(trained, tmp_path):
-    assert "--tokenizer" in refused(spec(trained / "model")).remedy
+    shutil.copytree(trained / "model", tmp_path / "mute", ignore=shutil.ignore_patterns("tokenizer.json"))
+    assert "--tokenizer" in refused(spec(tmp_path / "mute")).remedy
     shutil.copytree(checkpoints.location("tiny_bert")[0], tmp_path / "encoder")
     assert "classifier.bias, classifier.weight" in refused(spec(tmp_path / "encoder", task="rte")).what
     (tmp_path / "empty").mkdir()
