@@ -63,7 +63,9 @@ class _TeacherConfig(Section):
     default."""
 
     model: str
-    """Its checkpoint: a name of adkd/fetch/checkpoints.py, a hub name or a directory."""
+    """Its checkpoint: a name of adkd/fetch/checkpoints.py, a directory, or a model on the hub, OWNER/NAME@COMMIT.
+    It is a BERT (model_type) and has its vocabulary. Without a commit it is the newest one at the first download;
+    reports record which."""
     seeds: Literal["shared", "each"] = "shared"
     """shared: all seeds of a student learn from one teacher; each: every seed has its own."""
     margin: Annotated[float, Ge(0)] = 0.05
@@ -97,7 +99,9 @@ class StudentConfig(Section):
     """0-based layers of the teacher's pre-trained checkpoint, before fine-tuning, so that a student starts with nothing
     that a teacher has learned of the task."""
     model: str | None = None
-    """A checkpoint of its own: a name of adkd/fetch/checkpoints.py, a hub name or a directory."""
+    """A checkpoint of its own: a name of adkd/fetch/checkpoints.py, a directory, or a model on the hub,
+    OWNER/NAME@COMMIT. It is a BERT (model_type) with the teacher's vocabulary. Without a commit it is the newest one at
+    the first download; reports record which."""
 
     @property
     def given(self) -> dict[str, Any]:
