@@ -31,6 +31,9 @@ Config = Annotated[
 Root = Annotated[
     Path | None, typer.Option("--root", help="Directory of the results; by default $ADKD_RESULTS, else results.")
 ]
+Planned = Annotated[
+    str | None, typer.Option("--planned", metavar="DIGEST", help="Stop if the file is not the one of this digest.")
+]
 GridFile = Annotated[Path | None, typer.Argument(help="Grid, RESULTS/plan/grid.json by default.")]
 
 
@@ -150,11 +153,14 @@ def plan(config: Config = None, root: Root = None) -> None:
     """Check a config, write the spec of every run that it asks for, and count them."""
     from collections import Counter
 
+    from adkd.base.locks import claimed
     from adkd.plan.checks import validate
     from adkd.plan.plan import build
 
     planned = build(validate(_config(config)), _results(root))
-    planned.write()
+    if any(planned.changes()):
+        with claimed(planned.results.root, beside_jobs=True):
+            planned.write()
     for stage, count in Counter(spec.stage for spec in planned.specs.values()).items():
         typer.echo(f"{stage:<12} {count:>5}")
 
@@ -220,10 +226,11 @@ def _add_stage(name: str, text: str) -> None:
 
     def verb(
         spec: Annotated[Path, typer.Argument(help="Spec file, RESULTS/plan/X.json; the result goes to RESULTS/X.")],
+        planned: Planned = None,
     ) -> None:
         from adkd.runner import run_file
 
-        run_file(spec, name)
+        run_file(spec, name, planned)
 
     app.command(name=name, help=text, rich_help_panel=STAGES_PANEL)(verb)
 
@@ -231,20 +238,21 @@ def _add_stage(name: str, text: str) -> None:
 def _add_analysis(name: str, text: str) -> None:
     """Add the verb of a stage that makes tables or figures of a grid."""
 
-    def verb(grid: GridFile = None) -> None:
+    def verb(grid: GridFile = None, planned: Planned = None) -> None:
         from adkd.runner import analyse
 
-        analyse(grid or _grid(), name)
+        analyse(grid or _grid(), name, planned)
 
     def scores(
         grid: GridFile = None,
         incomplete: Annotated[
             bool, typer.Option("--incomplete", help="Go on without the runs that failed; every table marks them.")
         ] = False,
+        planned: Planned = None,
     ) -> None:
         from adkd.runner import analyse
 
-        analyse(grid or _grid(), name, **({"incomplete": True} if incomplete else {}))
+        analyse(grid or _grid(), name, planned, **({"incomplete": True} if incomplete else {}))
 
     app.command(name=name, help=text, rich_help_panel=None if name == "report" else STAGES_PANEL)(
         scores if name == "scores" else verb

@@ -5,7 +5,7 @@ import sys
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from adkd.base import devices
+from adkd.base import devices, locks
 from adkd.base.errors import InputError
 from adkd.base.keys import Keys
 from adkd.plan import plan
@@ -28,13 +28,15 @@ def run_student(config: Keys, method: str, task: str, seed: int, results: Result
         InputError, RunError: as ``run_missing``, or the config is invalid.
     """
     only = {"methods": [method], "tasks": [task], "seeds": [seed], "reference": method, "ablations": {}}
-    planned = plan.build(validate(config | only), results)
-    grid = planned.grid()
-    if not grid.students:
-        raise InputError(f"{method} does not apply to {task}: {grid.reason(method, task)}")
-    (student,) = grid.students
-    run_missing([planned.specs[name] for name in [*planned.needed(student.result), student.result]], results)
-    return grid.report(student)
+    chosen = validate(config | only)
+    with locks.claimed(results.root):
+        planned = plan.build(chosen, results)
+        grid = planned.grid()
+        if not grid.students:
+            raise InputError(f"{method} does not apply to {task}: {grid.reason(method, task)}")
+        (student,) = grid.students
+        run_missing([planned.specs[name] for name in [*planned.needed(student.result), student.result]], results)
+        return grid.report(student)
 
 
 def run_study(config: Keys, method: str, task: str, trials: int | None, results: Results) -> str:
@@ -51,7 +53,14 @@ def run_study(config: Keys, method: str, task: str, trials: int | None, results:
     only = {"methods": [method], "tasks": [task], "reference": method, "ablations": {}, "settings_from": "config"}
     if trials is not None:
         config = config.layered({"sweeps": {"trials": trials}})
-    planned = plan.build(validate(config | only), results)
+    chosen = validate(config | only)
+    with locks.claimed(results.root):
+        return _study(plan.build(chosen, results), method, task)
+
+
+def _study(planned: plan.Plan, method: str, task: str) -> str:
+    """Carry out what is missing of the one study of a plan; returns its best settings as text."""
+    results = planned.results
     if not planned.sweeps:
         raise InputError(f"{method} does not apply to {task}: {planned.grid().reason(method, task)}")
     (name,) = planned.sweeps

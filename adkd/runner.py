@@ -5,9 +5,9 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from adkd.base import devices, files
+from adkd.base import devices, files, locks
 from adkd.base.errors import InputError
-from adkd.base.records import Spec
+from adkd.base.records import Record, Spec
 from adkd.plan.grid import Grid
 from adkd.plan.results import Results
 from adkd.plan.stages import STAGES
@@ -15,15 +15,24 @@ from adkd.plan.stages import STAGES
 log = logging.getLogger(__name__)
 
 
-def run_file(file: Path, stage: str) -> None:
+def run_file(file: Path, stage: str, digest: str | None = None) -> None:
     """Carry out one stage from its spec file.
 
+    Args:
+        digest: of the spec that was planned.
+
     Raises:
-        InputError: the file is not the spec of such a stage, or the spec cannot be carried out.
+        InputError: the file is not the spec of such a stage, or not the planned one, or the spec cannot be carried out.
         RunError: the run failed. No result is left behind.
     """
     results, name = Results.of(file)
+    with locks.job(results.root):
+        _run_file(file, stage, digest, results, name)
+
+
+def _run_file(file: Path, stage: str, digest: str | None, results: Results, name: str) -> None:
     spec = results.spec(name, Spec)
+    _refuse_changed(file, spec, digest)
     if spec.stage != stage:
         raise InputError(f"the stage of {file}", value=spec.stage, allowed=f'"{stage}"')
     # A trial of the same point is kept when its round is planned again.
@@ -78,10 +87,26 @@ def run_missing(specs: Iterable[Spec], results: Results) -> None:
         made.add(spec.result)
 
 
-def analyse(grid_file: Path, stage: str, **options: bool) -> None:
-    """Carry out one stage of the analysis on the grid in a file; ``options`` are those of its function.
+def analyse(grid_file: Path, stage: str, digest: str | None = None, **options: bool) -> None:
+    """Carry out one stage of the analysis on the grid in a file.
+
+    Args:
+        digest: of the grid that was planned.
+        options: those of its function.
 
     Raises:
-        InputError: the grid, or a result that it needs, is missing or stale.
+        InputError: the grid is not the planned one; or it, or a result that it needs, is missing or stale.
     """
-    STAGES[stage].work(Grid.load(grid_file), **options)
+    with locks.job(Results.of(grid_file)[0].root):
+        grid = Grid.load(grid_file)
+        _refuse_changed(grid_file, grid, digest)
+        STAGES[stage].work(grid, **options)
+
+
+def _refuse_changed(file: Path, record: Record, digest: str | None) -> None:
+    """Raise if a file does not hold what was planned."""
+    if digest is not None and record.digest() != digest:
+        raise InputError(
+            f"{file} has changed since this job was planned: its digest was {digest}, is now {record.digest()}",
+            remedy="start the run again; to run what the file says now, leave out --planned",
+        )

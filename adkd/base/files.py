@@ -133,16 +133,6 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json_text(value))
 
 
-def write_if_changed(path: Path, value: Any) -> bool:
-    """Write ``value`` unless the file already holds it, which keeps its time stamp. Returns whether it was written."""
-    text = json_text(value)
-    with suppress(OSError):
-        if path.read_bytes() == text.encode():
-            return False
-    write_text(path, text)
-    return True
-
-
 def read_json(path: Path) -> Any:
     """The value of a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))

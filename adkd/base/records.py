@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from adkd.base.checked import reading, refuse_changed
 from adkd.base.errors import InputError, missing
-from adkd.base.files import json_text, sha256, write_if_changed, write_json
+from adkd.base.files import json_text, sha256, write_text
 from adkd.base.validation import STRICT
 
 
@@ -24,16 +24,34 @@ class Record(BaseModel):
         return self.model_dump(mode="json")
 
     def text(self) -> str:
-        """The content of the file that holds the record."""
+        """The record as canonical JSON."""
         return json_text(self.as_json())
+
+    def file_text(self) -> str:
+        """The content of the file that holds the record."""
+        return self.text()
+
+    def digest(self) -> str:
+        """The first 16 digits of the sha256 of the record as canonical JSON."""
+        return hashlib.sha256(self.text().encode()).hexdigest()[:16]
+
+    def is_in(self, path: Path) -> bool:
+        """Whether a file holds exactly this record."""
+        try:
+            return path.read_bytes() == self.file_text().encode()
+        except OSError:
+            return False
 
     def write(self, path: Path) -> None:
         """Write the record; the file appears whole or not at all."""
-        write_json(path, self.as_json())
+        write_text(path, self.file_text())
 
     def write_if_changed(self, path: Path) -> bool:
         """Write the record unless the file holds it already, whose time stamp then stays. True if written."""
-        return write_if_changed(path, self.as_json())
+        if self.is_in(path):
+            return False
+        self.write(path)
+        return True
 
     @classmethod
     def read(cls, path: Path, command: str) -> Self:
@@ -73,13 +91,10 @@ _SEAL = re.compile(rb'^ "sha256": "(\w*)",\n', re.MULTILINE)
 class Sealed(Record):
     """A record whose file holds the sha256 of all the rest of the file, so that nobody reads a changed one."""
 
-    def write(self, path: Path) -> None:
-        """Write the record with its checksum; the file appears whole or not at all."""
-        write_json(path, self._sealed())
-
-    def write_if_changed(self, path: Path) -> bool:
-        """Write the record unless the file holds it already, whose time stamp then stays. True if written."""
-        return write_if_changed(path, self._sealed())
+    def file_text(self) -> str:
+        """The content of the file that holds the record: with its checksum."""
+        text = self.text()
+        return json_text(self.as_json() | {"sha256": hashlib.sha256(text.encode()).hexdigest()})
 
     @classmethod
     def parsed(cls, content: bytes, path: Path, command: str) -> Self:
@@ -95,9 +110,6 @@ class Sealed(Record):
             raise InputError(f"{path} lacks its checksum", remedy=f"rebuild it with: {command}")
         refuse_changed(path, hashlib.sha256(rest).hexdigest(), seal[1].decode(), command)
         return record
-
-    def _sealed(self) -> dict[str, Any]:
-        return self.as_json() | {"sha256": hashlib.sha256(self.text().encode()).hexdigest()}
 
 
 class Inputs(Record):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adkd.base import source
 from adkd.base.errors import InputError
+from adkd.base.files import sha256
 from adkd.methods import registry
 from adkd.plan.stages import STAGES
 
@@ -48,10 +49,19 @@ class Codes:
         """
         method = method if STAGES[stage].per_method else None
         if (stage, method) not in self._codes:
-            files = [_ROOT.joinpath(*STAGES[stage].module.split(".")).with_suffix(".py")]
+            files = [_module(stage)]
             files += [registry.file(method)] if method else []
             self._codes[stage, method] = code(*files, known=self._modules)
         return self._codes[stage, method]
+
+
+def files(stage: str) -> dict[str, str]:
+    """sha256 of the files beside a stage's module that it reads."""
+    return {name: sha256(_module(stage).with_name(name)) for name in STAGES[stage].files}
+
+
+def _module(stage: str) -> Path:
+    return _ROOT.joinpath(*STAGES[stage].module.split(".")).with_suffix(".py")
 
 
 def code(*roots: Path, known: Modules | None = None) -> str:

@@ -5,17 +5,17 @@ exactly when its spec, or a result that it is made from, has changed. Code count
 which is part of the spec.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from adkd.base.errors import InputError, unknown
 from adkd.base.records import Record, Spec
 from adkd.plan import tuned
 from adkd.plan.config import Config
-from adkd.plan.fingerprint import Codes
+from adkd.plan.fingerprint import Codes, files
 from adkd.plan.grid import MAIN, UNTUNED, Grid
 from adkd.plan.grids import Planned, add_grids
-from adkd.plan.results import Results
+from adkd.plan.results import Change, Results
 from adkd.plan.specs import StudySpec
 from adkd.plan.stages import ANALYSES
 from adkd.plan.studies import studies
@@ -26,6 +26,8 @@ class AnalysisSpec(Record):
 
     stage: str
     code: str
+    files: dict[str, str]
+    """Name -> sha256 of what it reads beside its module."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +114,33 @@ class Plan:
             raise unknown("grid of this config", name, self.grids)
         return self.grids[name]
 
+    def changes(self) -> Iterator[Change]:
+        """The files below ``ROOT/plan`` that do not hold yet what is planned."""
+        for spec in self.specs.values():
+            if change := self.results.change(spec):
+                yield change
+        codes = Codes()
+        records: dict[str, Record] = {
+            stage.name: AnalysisSpec(stage=stage.name, code=codes(stage.name), files=files(stage.name))
+            for stage in ANALYSES
+        }
+        for name, record in (records | self.grids).items():
+            file = self.results.plan_file(name)
+            if not record.is_in(file):
+                yield Change(file, record)
+
     def write(self) -> None:
         """Write every spec and every grid below ``ROOT/plan``; files that would not change keep their time stamp."""
-        for spec in self.specs.values():
-            self.results.write_spec(spec)
-        codes = Codes()
-        for stage in ANALYSES:
-            record = AnalysisSpec(stage=stage.name, code=codes(stage.name))
-            record.write_if_changed(self.results.plan_file(stage.name))
-        for grid in self.grids.values():
-            grid.write_if_changed(grid.file)
+        for change in self.changes():
+            change.write()
+
+    def digest(self, name: str) -> str:
+        """The digest of a planned spec or grid, by which a job knows that its file is still the one that was planned.
+
+        Raises:
+            InputError: it is not planned.
+        """
+        return (self.specs.get(name) or self.grid(name)).digest()
 
     def _reports(self, names: Iterable[tuple[str, str]]) -> list[str]:
         return list(dict.fromkeys(str(self.results.report_file(name, stage)) for stage, name in names))

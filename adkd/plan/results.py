@@ -169,16 +169,38 @@ class Results:
             return False
         return max(inputs, default=made) <= made and self.is_made(spec)
 
-    def write_spec(self, spec: Spec) -> None:
-        """Write a planned spec, unless its file holds it already.
+    def change(self, spec: Spec) -> "Change | None":
+        """How the file of a planned spec has to change, if it does not hold the spec already.
 
         A new file is made no newer than a result of exactly this spec: a setting that is changed and put back, or a
         plan that is deleted, reruns nothing.
         """
         file = self.plan_file(spec.result)
-        if spec.write_if_changed(file) and STAGES[spec.stage].report and self.is_made(spec):
-            time = self.report_file(spec.result, spec.stage).stat().st_mtime_ns
-            os.utime(file, ns=(time, time))
+        if spec.is_in(file):
+            return None
+        made = STAGES[spec.stage].report and self.is_made(spec)
+        return Change(file, spec, self.report_file(spec.result, spec.stage).stat().st_mtime_ns if made else None)
+
+    def write_spec(self, spec: Spec) -> None:
+        """Write a planned spec, unless its file holds it already."""
+        if change := self.change(spec):
+            change.write()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file of the plan that has to be written."""
+
+    file: Path
+    record: Record
+    time: int | None = None
+    """Its time stamp in nanoseconds since 1970, if not that of its writing."""
+
+    def write(self) -> None:
+        """Write it."""
+        self.record.write(self.file)
+        if self.time is not None:
+            os.utime(self.file, ns=(self.time, self.time))
 
 
 def _has_size(file: Path, size: int) -> bool:

@@ -23,6 +23,8 @@ class Stage:
     needs_device: bool = False
     per_method: bool = False
     """Whether its code includes the file of the method that it runs."""
+    files: tuple[str, ...] = ()
+    """What it reads that is neither code nor a result, beside its module."""
 
     @cached_property
     def work(self) -> Callable[..., Any]:
@@ -31,8 +33,8 @@ class Stage:
 
 
 _TRAINING, _SWEEPS, _ANALYSIS = "adkd.training", "adkd.sweeps", "adkd.analysis"
-_MODEL = {"needs_device": True}
-_METHOD = {"needs_device": True, "per_method": True}
+_MODEL: dict[str, Any] = {"needs_device": True}
+_METHOD: dict[str, Any] = {"needs_device": True, "per_method": True}
 
 RESULTS = (
     Stage("data", "Load, check and tokenise one task.", "adkd.data.prepare", "prepare", "data.json"),
@@ -71,13 +73,25 @@ RESULTS = (
 
 ANALYSES = (
     Stage("scores", "Collect the scores of every planned run.", f"{_ANALYSIS}.collect.scores", "collect"),
-    Stage("tables", "Write the main table and the significance tables.", f"{_ANALYSIS}.tables.stage", "write"),
+    Stage(
+        "tables",
+        "Write the main table and the significance tables.",
+        f"{_ANALYSIS}.tables.stage",
+        "write",
+        files=("published_results.csv",),
+    ),
     Stage("figures", "Draw scores and differences.", f"{_ANALYSIS}.figures.stage", "write"),
     Stage("curve", "Draw the figure of an ablation.", f"{_ANALYSIS}.figures.curve", "write"),
     Stage("fidelity", "Compare students' attributions with their teachers'.", f"{_ANALYSIS}.figures.fidelity", "write"),
     Stage("cost", "Write what every method costs.", f"{_ANALYSIS}.figures.cost", "write"),
     Stage("tuning", "Write what sweeps cost and what they brought.", f"{_ANALYSIS}.figures.tuning", "write"),
-    Stage("report", "Write the results page.", f"{_ANALYSIS}.page.page", "write"),
+    Stage(
+        "report",
+        "Write the results page.",
+        f"{_ANALYSIS}.page.page",
+        "write",
+        files=("page.html", "style.css", "page.js"),
+    ),
 )
 """Stages that make tables, figures and the page of a grid."""
 

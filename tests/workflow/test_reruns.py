@@ -57,6 +57,11 @@ class Tree:
         """Delete all that Snakemake remembers."""
         shutil.rmtree(self.work / ".snakemake")
 
+    def plan(self) -> plan.Plan:
+        """What the config asks for, by the code of this repository, not of the copy."""
+        config = validate(load_config([self.repository / "workflow/config/tiny.yaml", self.folder / "layer.yaml"]))
+        return plan.build(config, Results(self.work / "results"))
+
     def snakemake(self, *options: str) -> str:
         files = [self.repository / "workflow/config/tiny.yaml", self.folder / "layer.yaml"]
         command = [sys.executable, "-m", "snakemake", "--snakefile", self.repository / "Snakefile"]
@@ -65,9 +70,16 @@ class Tree:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def files(self) -> dict[str, tuple[bytes, int]]:
+        """Path -> content and time stamp of all results and specs."""
+        files = (file for file in self.work.rglob("results/**/*") if file.is_file())
+        return {str(file): (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
+
     def stale(self, *options: str) -> set[str]:
-        """The first output of every job that a run would do now, relative to ``results``."""
+        """The first output of every job that a run would do now, relative to ``results``. A dry run writes nothing."""
+        before = self.files()
         said = self.snakemake("--dry-run", *options)
+        assert self.files() == before
         found = re.findall(r"^    output: results/([^,\n]+)", said, flags=re.M)
         total = re.search(r"^total +(\d+)$", said, flags=re.M)
         # "all" counts as a job and has no output.
@@ -96,6 +108,8 @@ def finished(tmp_path_factory) -> Tree:
     said = tree.snakemake("--dry-run")
     lines = re.findall(r"^    output: (.+)", said, flags=re.M)
     assert len(lines) == 2 + 2 + 2 * 3 + 16 + 3  # data, teachers, signals, students, analysis
+    assert not (tree.work / "results").exists()  # a dry run writes nothing
+    tree.plan().write()
     for file in sorted({file for line in lines for file in line.split(", ")}, key=stage):
         spec = tree.work / f"results/plan/{Path(file).parent.relative_to('results')}.json"
         report = {"spec": json.loads(spec.read_text())} if spec.exists() else {}
@@ -130,6 +144,21 @@ def test_a_setting_reruns_its_method_and_put_back_it_reruns_nothing(tree):
     assert tree.stale() == students(["adkd"]) | ANALYSIS
     tree.config(settings={})
     assert tree.stale() == set()
+
+
+def test_what_was_planned_for_another_config_or_not_at_all_reruns_what_it_would_if_written(tree):
+    shutil.rmtree(tree.work / "results/plan")
+    tree.forget()
+    assert tree.stale() - ANALYSIS == set()
+    tree.config(settings={"adkd": {"all": {"beta": 3.0}}})
+    foreseen = tree.stale()
+    assert foreseen == students(["adkd"]) | ANALYSIS
+    tree.plan().write()
+    assert tree.stale() == foreseen
+    tree.config(settings={})
+    assert tree.stale() == ANALYSIS  # the grid says nothing of settings, but its scores may be newer
+    tree.plan().write()
+    assert tree.stale() == ANALYSIS
 
 
 def test_a_teachers_setting_spares_who_learns_from_none(tree):
@@ -189,8 +218,7 @@ def test_a_wrong_config_is_one_line_and_starts_nothing(tree):
 
 
 def test_the_declared_results_are_the_plans(finished):
-    config = validate(load_config([finished.repository / "workflow/config/tiny.yaml", finished.folder / "layer.yaml"]))
-    planned = plan.build(config, Results(finished.work / "results"))
+    planned = finished.plan()
     for name in planned.specs:
         assert planned.results.plan_file(name).exists()
     for run in planned.grid().students:

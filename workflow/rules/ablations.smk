@@ -34,9 +34,11 @@ rule ablation:
     log:
         at("logs/ablations/{ablation}.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("ablations/{ablation}"),
     shell:
-        "(adkd scores {input.grid} && adkd tables {input.grid} && adkd curve {input.grid}) > {log} 2>&1"
+        "(adkd scores {input.grid:q} --planned {params.planned} && adkd tables {input.grid:q} --planned {params.planned} && adkd curve {input.grid:q} --planned {params.planned}) > {log:q} 2>&1"
 
 
 rule ablations:
@@ -60,9 +62,11 @@ rule ablation_fidelity:
     log:
         at("logs/ablations/{ablation}-fidelity.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("ablations/{ablation}"),
     shell:
-        "adkd fidelity {input.grid} > {log} 2>&1"
+        "adkd fidelity {input.grid:q} --planned {params.planned} > {log:q} 2>&1"
 
 
 rule ablation_cost:
@@ -80,6 +84,8 @@ rule ablation_cost:
     log:
         at("logs/ablations/{ablation}-cost.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("ablations/{ablation}"),
     shell:
-        "adkd cost {input.grid} > {log} 2>&1"
+        "adkd cost {input.grid:q} --planned {params.planned} > {log:q} 2>&1"

@@ -16,15 +16,16 @@ rule scores:
     log:
         at("logs/scores.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("grid"),
     shell:
-        "adkd scores {input.grid} > {log} 2>&1"
+        "adkd scores {input.grid:q} --planned {params.planned} > {log:q} 2>&1"
 
 
 rule tables:
     input:
         at("plan/tables.json"),
-        f"{workflow.basedir}/adkd/analysis/tables/published_results.csv",
         rules.scores.output,
         grid=at("plan/grid.json"),
     output:
@@ -46,9 +47,11 @@ rule tables:
     log:
         at("logs/tables.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("grid"),
     shell:
-        "adkd tables {input.grid} > {log} 2>&1"
+        "adkd tables {input.grid:q} --planned {params.planned} > {log:q} 2>&1"
 
 
 rule figures:
@@ -71,6 +74,8 @@ rule figures:
     log:
         at("logs/figures.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("grid"),
     shell:
-        "adkd figures {input.grid} > {log} 2>&1"
+        "adkd figures {input.grid:q} --planned {params.planned} > {log:q} 2>&1"

@@ -13,15 +13,17 @@ rule latency:
     log:
         at("logs/latency/{model}.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
     # Takes all cores, so that no other job of this workflow runs at the same time.
     threads: workflow.cores
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=60,
+    params:
+        planned=digest("latency/{model}"),
     shell:
-        "adkd latency {input.spec} > {log} 2>&1"
+        "adkd latency {input.spec:q} --planned {params.planned} > {log:q} 2>&1"
 
 
 rule cost:
@@ -41,6 +43,8 @@ rule cost:
     log:
         at("logs/cost.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("grid"),
     shell:
-        "adkd cost {input.grid} > {log} 2>&1"
+        "adkd cost {input.grid:q} --planned {params.planned} > {log:q} 2>&1"

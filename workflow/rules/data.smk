@@ -12,6 +12,8 @@ rule data:
     log:
         at("logs/data/{task}.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("data/{task}"),
     shell:
-        "adkd data {input.spec} > {log} 2>&1"
+        "adkd data {input.spec:q} --planned {params.planned} > {log:q} 2>&1"

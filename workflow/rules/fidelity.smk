@@ -13,14 +13,16 @@ rule explain:
     log:
         at("logs/explanations/{model}.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=240,
+    params:
+        planned=digest("explanations/{model}"),
     shell:
-        "adkd explain {input.spec} > {log} 2>&1"
+        "adkd explain {input.spec:q} --planned {params.planned} > {log:q} 2>&1"
 
 
 rule fidelity:
@@ -42,6 +44,8 @@ rule fidelity:
     log:
         at("logs/fidelity.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("grid"),
     shell:
-        "adkd fidelity {input.grid} > {log} 2>&1"
+        "adkd fidelity {input.grid:q} --planned {params.planned} > {log:q} 2>&1"

@@ -4,13 +4,9 @@ localrules:
     report,
 
 
-PAGE = f"{workflow.basedir}/adkd/analysis/page"
-
-
 rule report:
     input:
         at("plan/report.json"),
-        [f"{PAGE}/{name}" for name in ("page.html", "style.css", "page.js")],
         rules.scores.output,
         rules.tables.output,
         rules.figures.output,
@@ -25,6 +21,8 @@ rule report:
     log:
         at("logs/report.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("grid"),
     shell:
-        "adkd report {input.grid} > {log} 2>&1"
+        "adkd report {input.grid:q} --planned {params.planned} > {log:q} 2>&1"

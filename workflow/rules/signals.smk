@@ -9,11 +9,13 @@ rule signals:
     log:
         at("logs/signals/{task}/seed-{seed}/{signal}.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=240,
+    params:
+        planned=digest("signals/{task}/seed-{seed}/{signal}"),
     shell:
-        "adkd signals {input.spec} > {log} 2>&1"
+        "adkd signals {input.spec:q} --planned {params.planned} > {log:q} 2>&1"

@@ -9,11 +9,13 @@ rule student:
     log:
         at("logs/students/{method}/{task}/seed-{seed}.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=720,
+    params:
+        planned=digest("students/{method}/{task}/seed-{seed}"),
     shell:
-        "adkd student {input.spec} > {log} 2>&1"
+        "adkd student {input.spec:q} --planned {params.planned} > {log:q} 2>&1"

@@ -22,9 +22,11 @@ rule round:
     log:
         at("logs/sweeps/{method}/{task}/round-{round}.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("sweeps/{method}/{task}/round-{round}"),
     shell:
-        "adkd round {input.spec} > {log} 2>&1"
+        "adkd round {input.spec:q} --planned {params.planned} > {log:q} 2>&1"
 
 
 rule trial:
@@ -37,14 +39,14 @@ rule trial:
     log:
         at("logs/sweeps/{method}/{task}/round-{round}/trial-{trial}/seed-{seed}.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=720,
     shell:
-        "adkd trial {input.spec} > {log} 2>&1"
+        "adkd trial {input.spec:q} > {log:q} 2>&1"
 
 
 # Replaces rounds and trials if sweeps.mode is "workers". The storage is not an output, because it outlives a worker.
@@ -57,14 +59,16 @@ rule worker:
     log:
         at("logs/sweeps/{method}/{task}/worker-{worker}.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=1440,
+    params:
+        planned=digest("sweeps/{method}/{task}/worker-{worker}"),
     shell:
-        "adkd worker {input.spec} > {log} 2>&1"
+        "adkd worker {input.spec:q} --planned {params.planned} > {log:q} 2>&1"
 
 
 rule study:
@@ -84,9 +88,11 @@ rule study:
     log:
         at("logs/sweeps/{method}/{task}/study.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("sweeps/{method}/{task}"),
     shell:
-        "adkd study {input.spec} > {log} 2>&1"
+        "adkd study {input.spec:q} --planned {params.planned} > {log:q} 2>&1"
 
 
 rule sweep:
@@ -110,9 +116,11 @@ rule untuned:
     log:
         at("logs/untuned.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("untuned"),
     shell:
-        "(adkd scores {input.grid} && adkd tables {input.grid}) > {log} 2>&1"
+        "(adkd scores {input.grid:q} --planned {params.planned} && adkd tables {input.grid:q} --planned {params.planned}) > {log:q} 2>&1"
 
 
 rule tuning:
@@ -134,6 +142,8 @@ rule tuning:
     log:
         at("logs/tuning.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
+    params:
+        planned=digest("grid"),
     shell:
-        "adkd tuning {input.grid} > {log} 2>&1"
+        "adkd tuning {input.grid:q} --planned {params.planned} > {log:q} 2>&1"

@@ -9,11 +9,13 @@ rule teacher:
     log:
         at("logs/teachers/{task}/seed-{seed}.log"),
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
     threads: CONFIG.threads
     resources:
         gpu=GPUS,
         mem_mb=8000,
         runtime=720,
+    params:
+        planned=digest("teachers/{task}/seed-{seed}"),
     shell:
-        "adkd teacher {input.spec} > {log} 2>&1"
+        "adkd teacher {input.spec:q} --planned {params.planned} > {log:q} 2>&1"
