@@ -6,24 +6,27 @@ the same way.
 """
 
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import optuna
 import sqlalchemy.exc
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import make_url
 
 from adkd.base.errors import InputError, missing
 from adkd.base.records import difference
 from adkd.plan.results import Results
 from adkd.plan.specs import Storage, StudyDefinition, StudySpec, WorkerSpec
-from adkd.sweeps.trials import COMPLETE, DIVERGED, FAILED, PRUNED, Trial
+from adkd.sweeps.damage import RESTORE, WholeLines, check
+from adkd.sweeps.trials import COMPLETE, DIVERGED, FAILED, PRUNED, Trial, distributions
 
 RETRY_OF, WITHDRAWN, HEARTBEAT = "retry_of", "withdrawn", "heartbeat"
 """Attributes of a trial: number of the trial that it retries; whether it is surplus; time of the last heartbeat."""
@@ -35,7 +38,7 @@ COMMAND = "snakemake sweep"
 GRACE = 4
 """Number of consecutive heartbeats that may be missing."""
 
-_FAILURES = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, OSError, ImportError, ValueError)
+_FAILURES = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, OSError, ImportError, ValueError, RuntimeError)
 """Exceptions of a storage that cannot be used; a file that is not a journal, for example, raises ValueError."""
 
 
@@ -70,9 +73,10 @@ class Stored:
         """The storage as an object of Optuna."""
         if self.storage.is_file:
             Path(self.place).parent.mkdir(parents=True, exist_ok=True)
-            _refuse_other_file(Path(self.place))
+            if Path(self.place).is_file():
+                check(Path(self.place))
             # Absolute: a lock is a link to the journal. If it led nowhere, that of a killed worker would never expire.
-            return JournalStorage(JournalFileBackend(str(Path(self.place).absolute())))
+            return JournalStorage(WholeLines(Path(self.place).absolute()))
         wait = {"connect_args": {"timeout": GRACE * self.heartbeat}} if self.place.startswith("sqlite") else {}
         return RDBStorage(self.place, engine_kwargs=wait)
 
@@ -93,9 +97,15 @@ def opened(spec: WorkerSpec, results: Results) -> optuna.Study:
         if known is None and not study.get_trials(deepcopy=False):
             study.set_user_attr(DEFINITION, json.dumps(wanted, sort_keys=True))
             known = study.user_attrs[DEFINITION]
+        if known is not None:
+            json.loads(known)
+        trials = study.get_trials(deepcopy=False)
+    except InputError:
+        raise
     except _FAILURES as error:
         raise _unusable(stored, error) from error
     _refuse_another(stored, known, wanted)
+    _check_trials(stored, trials)
     return study
 
 
@@ -106,20 +116,27 @@ def recorded(spec: StudySpec, results: Results) -> list[Trial]:
         InputError: the storage cannot be read, does not have the study, or has unfinished trials of it.
     """
     stored = Stored.of(spec, results)
-    if stored.storage.is_file and not Path(stored.place).is_file():
-        raise missing(stored.place, COMMAND)
+    file = Path(stored.place) if stored.storage.is_file else _sqlite_file(stored.place)
+    if file and not file.exists():
+        raise missing(file, COMMAND)
+    if file and file.is_file() and not file.stat().st_size:
+        raise InputError(f"{stored.place} is empty", remedy=f"make it with: {COMMAND}")
     try:
         study = optuna.load_study(storage=stored.backend(), study_name=stored.name)
+        known = json.loads(study.user_attrs.get(DEFINITION, "{}"))
+        trials = study.get_trials(deepcopy=False)
     except KeyError:
         raise InputError(f"{stored.place} has no study {stored.name}", remedy=f"make it with: {COMMAND}") from None
+    except InputError:
+        raise
     except _FAILURES as error:
         raise _unusable(stored, error) from error
-    known = json.loads(study.user_attrs.get(DEFINITION, "{}"))
     _refuse_another(stored, json.dumps(known, sort_keys=True), known | {"study": spec.study.as_json()})
-    trials = study.get_trials(deepcopy=False)
+    _check_trials(stored, trials)
     if pending := [trial.number for trial in trials if not trial.state.is_finished()]:
         raise InputError(
-            f"trial {pending[0]} of {stored.name} is not finished", remedy=f"run its workers until they end: {COMMAND}"
+            f"trial {pending[0]} of {stored.name} in {stored.place} is not finished",
+            remedy=f"run its workers until they end: {COMMAND}",
         )
     return [_trial(trial, trials) for trial in trials if WITHDRAWN not in trial.user_attrs]
 
@@ -175,18 +192,42 @@ def is_surplus(trial: FrozenTrial, trials: Sequence[FrozenTrial], budget: int) -
     return slots(trials).index(trial.number) >= budget
 
 
-def _refuse_other_file(path: Path) -> None:
-    """Raises ValueError for a file that is not a journal: Optuna would append to it before it notices."""
-    if path.is_file() and path.stat().st_size:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            first = lines.readline()
-        if not first.startswith('{"op_code"'):
-            raise ValueError(f"not an Optuna journal (starts with {first[:40]!r})")
+def _sqlite_file(place: str) -> Path | None:
+    """The file of an SQLite database; None for another one."""
+    url = make_url(place)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def _check_trials(stored: Stored, trials: Sequence[FrozenTrial]) -> None:
+    """Refuse scored trials without all their settings, or whose scores do not give their value.
+
+    Raises:
+        InputError: names the first such trial.
+    """
+    space = distributions(stored.definition.space)
+    for trial in trials:
+        if trial.state != TrialState.COMPLETE:
+            continue
+        scores = trial.user_attrs.get("scores")
+        values = list(scores.values()) if isinstance(scores, dict) else []
+        problem = ""
+        if trial.params.keys() != space.keys():
+            problem = f"has settings {', '.join(trial.params)}"
+        elif wrong := [key for key, value in trial.params.items() if not space[key]._contains(value)]:
+            problem = f"has {wrong[0]} = {trial.params[wrong[0]]!r}, outside of its space"
+        elif not values or trial.value is None or not math.isclose(trial.value, fmean(values)):
+            problem = f"has the value {trial.value}, and scores {scores!r}"
+        if problem:
+            raise InputError(
+                f"{stored.place} is damaged: trial {trial.number} of {stored.name} {problem}", remedy=RESTORE
+            )
 
 
 def _unusable(stored: Stored, error: Exception) -> InputError:
-    reason = " ".join(str(getattr(error, "orig", None) or error).split())
-    return InputError(f"sweeps.storage {stored.place} cannot be used: {reason[:300] or type(error).__name__}")
+    cause = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error
+    reason = " ".join(str(cause).split())
+    what = f"sweeps.storage {stored.place} cannot be used: {reason[:300] or type(error).__name__}"
+    return InputError(what, remedy=f"check the address and the server, or {RESTORE}")
 
 
 def _refuse_another(stored: Stored, known: str | None, wanted: dict[str, Any]) -> None:
