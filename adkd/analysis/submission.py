@@ -13,13 +13,16 @@ from adkd.analysis.tables.table import Cell, Row, Table, headings
 from adkd.analysis.tables.text import markdown, plain
 from adkd.base.errors import InputError, unknown
 from adkd.base.files import new_file
-from adkd.data.metrics import official
+from adkd.data.metrics import are_constant, official
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
 from adkd.plan.grid import TEACHER, Column, Grid, Run
 
 SEEDS = ("best", "average")
 """Per task the seed with the best dev score, or the mean over all seeds of probabilities (of values for regression)."""
+
+
+CONSTANT = ", constant predictions on dev"
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,13 @@ def _choice(grid: Grid, name: str, runs: tuple[Run, ...], seeds: str) -> Choice:
     dev = [(column, read_predictions(grid, runs, column, _recorded(grid, runs, column))) for column in columns]
     if seeds == "average":
         source = f"mean of {len(runs)} seeds" if len(runs) > 1 else f"seed {runs[0].seed}"
+        source += CONSTANT * any(are_constant(c.task, p.averaged) for c, p in dev)
         return Choice(runs, source, float(np.mean([_score(c, p, p.averaged) for c, p in dev])))
     each = [np.mean([_score(c, p, p.each[seed]) for c, p in dev]) for seed in range(len(runs))]
     best = int(np.argmax(each))
     source = f"seed {runs[best].seed}" + (f", best of {len(runs)}" if len(runs) > 1 else "")
+    source += f", the first of {tied} equal ones" if (tied := each.count(each[best])) > 1 else ""
+    source += CONSTANT * any(are_constant(c.task, p.each[best]) for c, p in dev)
     return Choice((runs[best],), source, float(each[best]))
 
 

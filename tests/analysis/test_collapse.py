@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adkd.analysis import submission
 from adkd.analysis.collect import scores
 from adkd.analysis.collect.scores import collect, read_scores
 from adkd.analysis.figures import differences
@@ -108,6 +109,18 @@ def test_a_collapsed_seed_is_outlying_and_ordinary_ones_are_not():
     assert outlying(np.array([0.70, 0.71, 0.66]), 0.527) == [], "it keeps most of its lead"
     assert outlying(np.array([0.50, 0.51, 0.40]), 0.527) == [], "no seed learned anything"
     assert outlying(np.array([0.70, 0.10]), 0.5) == [], "of two, neither is the odd one"
+
+
+def test_a_submission_says_that_its_answers_are_constant_or_tied(tree):
+    results = tree(tasks=("rte",), skill={"adkd": 1.5})
+    grid = Grid.load(results / "plan/grid.json")
+    runs = grid.students
+    assert "constant" not in submission._choice(grid, "rte", runs, "best").source
+    for seed in (1, 2, 3):
+        rerun(results, f"students/adkd/rte/seed-{seed}", constant)
+    source = submission._choice(grid, "rte", runs, "best").source
+    assert source == "seed 1, best of 3, the first of 3 equal ones, constant predictions on dev"
+    assert submission._choice(grid, "rte", runs, "average").source == "mean of 3 seeds, constant predictions on dev"
 
 
 @pytest.mark.parametrize("n", [3, 5, 10, 20])
