@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from adkd.base.errors import InputError, RunError
+from adkd.base.files import REFUSED
 
 if TYPE_CHECKING:
     from adkd.base.keys import Keys
@@ -299,6 +300,11 @@ def main() -> None:
     except (InputError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
     finally:
         gc.freeze()
 

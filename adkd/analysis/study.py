@@ -4,6 +4,7 @@ from adkd.analysis.figures import study as study_figures
 from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv
 from adkd.base.errors import RunError
+from adkd.base.records import stored_file
 from adkd.plan import tuned
 from adkd.plan.reports import StudyReport
 from adkd.plan.results import Results
@@ -34,4 +35,6 @@ def write(spec: StudySpec, results: Results) -> None:
         "best.yaml": tuned.text(definition.method, definition.task, winner.values, about(spec, trials, winner)),
     }
     write_texts(out, files)
-    StudyReport(spec=spec, **summary(trials, winner)).write(results.report_file(spec.result, spec.stage))
+    written = {name: stored_file(out / name) for name in files}
+    report = StudyReport(spec=spec, files=written, **summary(trials, winner))
+    report.write(results.report_file(spec.result, spec.stage))

@@ -46,7 +46,7 @@ def new_checked_file(path: Path) -> Iterator[Path]:
     """As ``new_file``; its sha256 is written beside it."""
     with new_file(path) as temporary:
         yield temporary
-        write_text(checksum_file(path), f"{sha256(temporary.read_bytes()).hexdigest()}  {path.name}\n")
+        write_text(checksum_file(path), _checksum(sha256(temporary.read_bytes()).hexdigest(), path))
 
 
 def checked_bytes(path: Path, command: str) -> bytes:
@@ -59,8 +59,12 @@ def checked_bytes(path: Path, command: str) -> bytes:
         content = path.read_bytes()
     beside = checksum_file(path)
     with reading(beside, command):
-        written, _, name = beside.read_text(encoding="utf-8").rstrip("\n").partition("  ")
-    if name != path.name:
-        raise InputError(f"{beside} is not the checksum of {path.name}", remedy=f"rebuild it with: {command}")
-    refuse_changed(path, sha256(content).hexdigest(), written, command)
+        written = beside.read_text(encoding="utf-8")
+    digest = sha256(content).hexdigest()
+    if written != _checksum(digest, path):
+        refuse_changed(path, digest, " ".join(written.split())[:200] or "in the file beside it", command)
     return content
+
+
+def _checksum(digest: str, path: Path) -> str:
+    return f"{digest}  {path.name}\n"

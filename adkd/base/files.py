@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from errno import EDQUOT, EEXIST, ENOSPC, ENOTDIR, ENOTEMPTY, EROFS
+from errno import EACCES, EDQUOT, EEXIST, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM, EROFS
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +24,8 @@ SUFFIX = ".tmp"
 WEEK = 7 * 24 * 3600
 """Seconds after which a temporary file of another machine, whose processes cannot be seen, is abandoned."""
 _FULL = (ENOSPC, EDQUOT, EROFS)
+REFUSED = (*_FULL, EACCES, EPERM)
+"""Errors of the system that say that a file may not be read or written there."""
 _OCCUPIED = (ENOTEMPTY, EEXIST, ENOTDIR)
 
 
@@ -88,7 +90,7 @@ def _replacement(path: Path) -> Iterator[Path]:
             _remove(temporary)
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, remedy: str = "choose another directory of results with $ADKD_RESULTS") -> None:
     """Check that a file or a directory can be made at ``path``, which need not exist.
 
     Raises:
@@ -98,10 +100,8 @@ def check_writable(path: Path) -> None:
         with TemporaryDirectory(prefix=".adkd-", dir=_existing(path)):
             pass
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be written: {error.strerror} ({_existing(path)})",
-            remedy="choose a directory that you may write to with $ADKD_RESULTS",
-        ) from None
+        what = f"{path} cannot be written: {error.strerror} ({_existing(path)})"
+        raise InputError(what, remedy=remedy) from None
 
 
 def check_room(path: Path, needed: int) -> None:

@@ -183,10 +183,15 @@ class Report(Sealed, Generic[S]):
         return directory / name
 
 
+def stored_file(path: Path) -> StoredFile:
+    """A file as it is now."""
+    return StoredFile(bytes=path.stat().st_size, sha256=sha256(path))
+
+
 def stored_files(directory: Path) -> dict[str, StoredFile]:
     """Every file below a directory, by its path in it."""
     return {
-        path.relative_to(directory).as_posix(): StoredFile(bytes=path.stat().st_size, sha256=sha256(path))
+        path.relative_to(directory).as_posix(): stored_file(path)
         for path in sorted(directory.rglob("*"))
         if path.is_file()
     }

@@ -18,7 +18,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from adkd.base.errors import InputError, unknown
-from adkd.base.files import new_directory, sha256
+from adkd.base.files import check_writable, new_directory, sha256
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +88,14 @@ def cache() -> Path:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """A lock held by one process at a time, so that runs that start together fill ``directory`` only once."""
+    """A lock held by one process at a time, so that runs that start together fill ``directory`` only once.
+
+    Raises:
+        InputError: the cache cannot be written.
+    """
     from filelock import FileLock
 
+    check_writable(directory, "choose another cache with $ADKD_CACHE")
     directory.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(directory.with_name(f".{directory.name}.lock")):
         yield

@@ -17,7 +17,7 @@ from adkd.plan.grid import MAIN, UNTUNED, Grid
 from adkd.plan.grids import Planned, add_grids
 from adkd.plan.results import Change, Results
 from adkd.plan.specs import StudySpec
-from adkd.plan.stages import ANALYSES
+from adkd.plan.stages import ANALYSES, STAGES
 from adkd.plan.studies import studies
 
 
@@ -99,6 +99,11 @@ class Plan:
     def latencies(self, grid: str = MAIN) -> list[str]:
         """The reports of the latencies of a grid's runs; InputError as for ``metrics``."""
         return self._reports(("latency", run.latency) for run in self.grid(grid).runs)
+
+    def lacking_files(self) -> list[str]:
+        """The reports of results that are made but lack one of the files that their reports list."""
+        made = [spec for spec in self.specs.values() if STAGES[spec.stage].report]
+        return self._reports((spec.stage, spec.result) for spec in made if self.results.lacks_files(spec))
 
     def grid(self, name: str = MAIN) -> Grid:
         """The grid of that name.

@@ -16,12 +16,13 @@ from adkd.plan.studies import Study
 
 MARK = "tuned"
 """What sets the directories of students with tuned settings apart: ``students/adkd+tuned/rte/seed-1``."""
+BEST = "best.yaml"
 _COMMAND = "snakemake sweep"
 
 
 def best_of(results: Results, study: str) -> Path:
     """The file with the best settings of a study ``sweeps/METHOD/TASK``: a config of its own."""
-    return results.directory(study) / "best.yaml"
+    return results.directory(study) / BEST
 
 
 def lacking(config: Config, results: Results, studies: Sequence[Study]) -> InputError | None:
@@ -45,9 +46,10 @@ def tuned(config: Config, results: Results, studies: Sequence[Study]) -> Config:
     """
     keys = config.model_dump(mode="json", exclude_unset=True)
     for study in studies:
-        path = best_of(results, study.name)
+        report = results.stored(study.spec())
+        path = report.file(results.directory(study.name), BEST)
         best = configs.load_config([path])
-        if best != {"settings": {study.method: {study.task: results.stored(study.spec()).best.values}}}:
+        if best != {"settings": {study.method: {study.task: report.best.values}}}:
             raise InputError(
                 f"{path} is not what its sweep has written",
                 remedy=f"remove it and rebuild it with: {_COMMAND}; or layer a copy of it over a config with "

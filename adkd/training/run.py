@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from adkd.base.files import new_directory
+from adkd.base.files import check_room, new_directory
 from adkd.base.progress import track
 from adkd.data import metrics
 from adkd.data.batches import Examples, by_length, data_fingerprint
@@ -187,13 +187,16 @@ def train_and_write(
         accept: raises an error if the scores are not acceptable, before anything is written.
 
     Raises:
+        InputError: the disk has no room for the model.
         Diverged: a loss term or the gradient is not finite.
     """
     task, model = task_named(spec.task), learner.model
     name_classes(model, task.labels)
+    out = results.directory(spec.result)
+    check_room(out, sum(weights.nbytes for weights in model.state_dict().values()))
     trained = trained_model(spec, results, learner, device)
     provenance = runtime.provenance(device)  # now, so that the peak memory is that of training
-    data, out = results.directory(spec.inputs.data), results.directory(spec.result)
+    data = results.directory(spec.inputs.data)
     with new_directory(out) as folder:
         splits = {split: trained.watch.logits[trained.kept].get(split) for split in spec.evaluate}
         scores = write_predictions(folder / "predictions", model, task, data, splits, device)

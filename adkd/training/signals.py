@@ -19,7 +19,7 @@ from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
 from adkd.base.errors import InputError
-from adkd.base.files import new_directory
+from adkd.base.files import check_room, new_directory
 from adkd.base.progress import track
 from adkd.base.records import command_for
 from adkd.data.batches import Batch, Examples, by_length, data_fingerprint
@@ -47,7 +47,9 @@ def compute(spec: SignalSpec, results: Results) -> None:
     data = results.directory(spec.inputs.data)
     examples = Examples.load(data, "train")
     model = load_frozen(results.model(spec.inputs), device)
-    with new_directory(results.directory(spec.result)) as folder:
+    out = results.directory(spec.result)
+    check_room(out, size(model, examples, spec))
+    with new_directory(out) as folder:
         shards: list[Shard] = []
         for first in range(0, len(examples), SHARD_ROWS):
             rows = torch.arange(first, min(first + SHARD_ROWS, len(examples)))
@@ -56,6 +58,14 @@ def compute(spec: SignalSpec, results: Results) -> None:
             shards.append(Shard(file=file.name, rows=len(rows)))
         report = SignalReport(spec=spec, shards=tuple(shards), data_fingerprint=data_fingerprint(data))
         report.write_last(folder / REPORT)
+
+
+def size(model: PreTrainedModel, examples: Examples, spec: SignalSpec) -> int:
+    """Bytes of a signal over all rows: what is stored in float32, padded to the longest row."""
+    outputs, encoder = model.config.num_labels, shape(model)
+    views = outputs * int(examples.lengths.max()) if len(examples) else 0
+    values = {"logits": outputs, "cls": encoder.layers * encoder.hidden, "token_maps": views}
+    return 4 * len(examples) * values[spec.kind]
 
 
 def shard(

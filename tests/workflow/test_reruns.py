@@ -5,6 +5,7 @@ remembers of a real run. Every test works on a copy of the tree and of the repos
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -167,6 +168,22 @@ def test_a_teachers_setting_spares_who_learns_from_none(tree):
     signals = {f"signals/stsb/seed-shared/{name}/signals.json" for name in ("logits", "cls", "maps-all-1")}
     teacher = {"teachers/stsb/seed-shared/metrics.json"}
     assert tree.stale() == teacher | signals | students(["vanilla_kd", "pkd", "adkd"], ["stsb"]) | ANALYSIS
+
+
+@pytest.mark.parametrize("kind", ["gone", "emptied"])
+def test_a_result_that_lacks_a_file_is_made_again_with_what_follows_from_it(tree, kind):
+    report = tree.work / "results/students/adkd/stsb/seed-1/metrics.json"
+    time = report.stat().st_mtime_ns
+    model = report.parent / "model/model.safetensors"
+    model.parent.mkdir()
+    model.write_bytes(b"weights")
+    files = {"model/model.safetensors": {"bytes": 7, "sha256": "0" * 64}}
+    report.write_text(json.dumps(json.loads(report.read_text()) | {"files": files}))
+    os.utime(report, ns=(time, time))
+    tree.forget()
+    assert tree.stale() == set()
+    model.unlink() if kind == "gone" else model.write_bytes(b"")
+    assert tree.stale() == students(["adkd"], ["stsb"], [1]) | ANALYSIS
 
 
 def test_a_comment_reruns_nothing(tree):
