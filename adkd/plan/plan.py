@@ -100,11 +100,6 @@ class Plan:
         """The reports of the latencies of a grid's runs; InputError as for ``metrics``."""
         return self._reports(("latency", run.latency) for run in self.grid(grid).runs)
 
-    def lacking_files(self) -> list[str]:
-        """The reports of results that are made but lack one of the files that their reports list."""
-        made = [spec for spec in self.specs.values() if STAGES[spec.stage].report]
-        return self._reports((spec.stage, spec.result) for spec in made if self.results.lacks_files(spec))
-
     def grid(self, name: str = MAIN) -> Grid:
         """The grid of that name.
 
@@ -146,6 +141,11 @@ class Plan:
             InputError: it is not planned.
         """
         return (self.specs.get(name) or self.grid(name)).digest()
+
+    def incomplete(self) -> list[str]:
+        """The spec files of results that were made, but lack by now one of the files that their reports list."""
+        made = (spec for spec in self.specs.values() if STAGES[spec.stage].report)
+        return [str(self.results.plan_file(spec.result)) for spec in made if self.results.lacks_files(spec)]
 
     def _reports(self, names: Iterable[tuple[str, str]]) -> list[str]:
         return list(dict.fromkeys(str(self.results.report_file(name, stage)) for stage, name in names))

@@ -65,6 +65,10 @@ def build_graph(build=workflow._build_dag):
             # Snakemake's own lock outlives a process that is killed, and says no more than this one.
             workflow.persistence.lock = workflow.persistence.unlock = workflow.persistence.noop
         PLAN.write()
+    if workflow.is_main_process:
+        # Snakemake looks at reports alone. A result that lacks another of its files shall be older than its spec.
+        for spec in PLAN.incomplete():
+            workflow.iocache.mtime[spec] = Mtime(local=time.time())
     build()
 
 
