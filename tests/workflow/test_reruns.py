@@ -156,10 +156,6 @@ def test_what_was_planned_for_another_config_or_not_at_all_reruns_what_it_would_
     assert foreseen == students(["adkd"]) | ANALYSIS
     tree.plan().write()
     assert tree.stale() == foreseen
-    tree.config(settings={})
-    assert tree.stale() == ANALYSIS  # the grid says nothing of settings, but its scores may be newer
-    tree.plan().write()
-    assert tree.stale() == ANALYSIS
 
 
 def test_a_teachers_setting_spares_who_learns_from_none(tree):
