@@ -36,7 +36,9 @@ def main(spec_file: Path, out: Path) -> None:
     examples, dev = Examples.load(data, "train"), Examples.load(data, task.splits("validation")[0])
     signal = results.spec(spec.inputs.signals["logits"], SignalSpec)
     model = results.directory(signal.inputs.teacher) / "model"
-    teacher = AutoModelForSequenceClassification.from_pretrained(model, attn_implementation="eager").eval()
+    teacher = AutoModelForSequenceClassification.from_pretrained(
+        model, attn_implementation="eager", trust_remote_code=False
+    ).eval()
     order = Batches(examples, size, "random", torch.Generator().manual_seed(derived(spec.task, spec.seed, "order")))
     student = plain(new_student(spec, task.outputs, eager=True))
     settings = {name: spec.settings[name] for name in ("alpha", "temperature", "beta", "top_k")}

@@ -20,7 +20,7 @@ class EncoderConfig(BaseModel):
 
     model_config = ConfigDict(**{**STRICT, "extra": "ignore"})
 
-    num_hidden_layers: Size
+    num_hidden_layers: Annotated[int, Interval(ge=1, le=1000)]
     hidden_size: Size
     num_attention_heads: Size
     intermediate_size: Size = 3072

@@ -35,6 +35,8 @@ class EncoderFiles:
     def check(self) -> None:
         """Raises InputError unless configuration, weights and vocabulary are those of one encoder."""
         config = self.config
+        if (adapter := self.directory / "adapter_config.json").exists():
+            raise InputError(f"{adapter} adds an adapter to the model", remedy="merge it into the weights")
         stored = self._named_as_in_bert(stored_weights(self.directory))
         expected = config.weights() | {name: shape for name, shape in config.pooler().items() if _pooled(stored)}
         self._check_names(stored, expected)
@@ -90,7 +92,7 @@ class EncoderFiles:
         for file in VOCABULARIES:
             path = self.directory / file
             if path.is_file():
-                return _tokens_ofread_mapping(path) if file.endswith(".json") else _lines(path)
+                return _tokens_of(path) if file.endswith(".json") else _lines(path)
         names = " or ".join(VOCABULARIES)
         raise InputError(f"{self.directory} has no vocabulary", remedy=f"copy the model's own {names} there")
 
@@ -105,7 +107,7 @@ class EncoderFiles:
         """The largest number of tokens that the encoder and its tokenizer take."""
         limit = self._tokenizer_config.get("model_max_length")
         positions = self.config.max_position_embeddings
-        return min(positions, int(limit)) if isinstance(limit, (int, float)) else positions
+        return int(limit) if isinstance(limit, (int, float)) and limit < positions else positions
 
     @cached_property
     def _tokenizer_config(self) -> dict[str, Any]:
@@ -154,7 +156,7 @@ class EncoderFiles:
         for kind, usual in SPECIAL.items():
             token = self._tokenizer_config.get(kind) or usual
             token = token.get("content") if isinstance(token, dict) else token
-            if token not in self.vocabulary:
+            if str(token) not in self.vocabulary:
                 raise InputError(
                     f'the vocabulary of {self.directory} lacks the {kind} "{token}"',
                     remedy="copy the model's own vocabulary there",
@@ -188,13 +190,18 @@ def _lines(path: Path) -> dict[str, int]:
         raise InputError(f"cannot read {path}: {error}", remedy=COPY) from error
 
 
-def _tokens_ofread_mapping(path: Path) -> dict[str, int]:
+def _tokens_of(path: Path) -> dict[str, int]:
     content = read_mapping(path)
     try:
         vocabulary = content["model"]["vocab"]
         if isinstance(vocabulary, list):  # of pairs of token and score
             vocabulary = {token: number for number, (token, _) in enumerate(vocabulary)}
         added = {token["content"]: token["id"] for token in content.get("added_tokens", ())}
-        return {str(token): int(number) for token, number in (vocabulary | added).items()}
+        tokens = vocabulary | added
+        if any(type(number) is not int or number < 0 for number in tokens.values()):
+            raise TypeError("a token has no number")
+        if len(set(tokens.values())) < len(tokens):
+            raise ValueError("two tokens have one number")
+        return tokens
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} has no vocabulary that can be read: {error!r}", remedy=COPY) from error

@@ -1,5 +1,6 @@
 """What a directory with an encoder stores is trained in float32, or refused before any training in one line."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -137,6 +138,13 @@ def code_in_pickle(model: Path) -> None:
     torch.save({QUERY: Path("x")}, model / "pytorch_model.bin")
 
 
+def renumber(model: Path, number: str) -> None:
+    """Give the token ``word7`` another number."""
+    only_tokenizer_json(model)
+    file = model / "tokenizer.json"
+    file.write_text(re.sub(r'"word7": ?\d+', f'"word7": {number}', file.read_text()))
+
+
 def remove(name: str):
     return lambda model: (model / name).unlink()
 
@@ -154,6 +162,7 @@ REFUSED = {
     "unknown activation": (lambda m: configure(m, hidden_act="gelv"), "hidden_act"),
     "config is no JSON": (lambda m: (m / "config.json").write_text("{"), "cannot read"),
     "config is no text": (lambda m: (m / "config.json").write_bytes(b"\xff\xfe{"), "cannot read"),
+    "an adapter": (lambda m: write_json(m / "adapter_config.json", {}), "adds an adapter"),
     "no config": (remove("config.json"), "cannot read"),
     "another width": (lambda m: configure(m, hidden_size=64), "the shape of embeddings.word_embeddings.weight"),
     "another inner width": (lambda m: configure(m, intermediate_size=65), "intermediate.dense"),
@@ -189,6 +198,10 @@ REFUSED = {
     "a larger vocabulary": (lambda m: (m / "vocab.txt").open("a").write("one\nmore\n"), "the vocabulary size"),
     "a vocabulary that is no text": (lambda m: (m / "vocab.txt").write_bytes(b"\xff\n"), "cannot read"),
     "a tokenizer that is no JSON": (lambda m: (m / "tokenizer.json").write_text("{}"), "has no vocabulary"),
+}
+REFUSED |= {
+    f"a token's number is {number}": (lambda m, number=number: renumber(m, number), "has no vocabulary")
+    for number in ("1e999", "1.5", "null", "-1", "2")
 }
 ONLY_WHEN_READ = {"NaN", "too large for float32"}
 """Found when the numbers are read: at the start of a run, not by the plan."""
