@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adkd.base.errors import InputError, RunError
+from adkd.base.errors import InputError, RunError, one_line
 from adkd.base.files import REFUSED
 
 if TYPE_CHECKING:
@@ -300,10 +301,14 @@ def main() -> None:
     except (InputError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
+    except BrokenPipeError:  # the reader, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except OSError as error:
         if error.errno not in REFUSED:
             raise
-        print(f"error: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        place = error.filename or "a file"
+        print(f"error: {one_line(f'{place}: {error.strerror}')}", file=sys.stderr)
         sys.exit(1)
     finally:
         gc.freeze()

@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from errno import EACCES, EDQUOT, EEXIST, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM, EROFS
+from errno import EACCES, EDQUOT, EEXIST, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM, EROFS
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,8 +24,8 @@ SUFFIX = ".tmp"
 WEEK = 7 * 24 * 3600
 """Seconds after which a temporary file of another machine, whose processes cannot be seen, is abandoned."""
 _FULL = (ENOSPC, EDQUOT, EROFS)
-REFUSED = (*_FULL, EACCES, EPERM)
-"""Errors of the system that say that a file may not be read or written there."""
+REFUSED = (*_FULL, EACCES, EPERM, EISDIR, ENAMETOOLONG, ENOTDIR)
+"""Errors of the system that say that no such file may be read or written there."""
 _OCCUPIED = (ENOTEMPTY, EEXIST, ENOTDIR)
 
 

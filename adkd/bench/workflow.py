@@ -190,7 +190,7 @@ def collect(results: int, repeats: int, tasks: tuple[str, ...] = ()) -> dict[str
 
 def _config(name: str, tasks: tuple[str, ...]) -> dict[str, Any]:
     """A config that comes with the suite, on these tasks, or on its own if there are none."""
-    config = load_config([CONFIGS / f"{name}.yaml"])
+    config = dict(load_config([CONFIGS / f"{name}.yaml"]))
     return config | {"tasks": list(tasks)} if tasks else config
 
 

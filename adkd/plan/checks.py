@@ -1,11 +1,12 @@
 """``validate`` finds everything that can be wrong with a config before anything is computed. Imports no torch."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from adkd.base.errors import InputError, unknown
+from adkd.base.errors import InputError, shown, unknown
 from adkd.base.keys import about, located
 from adkd.base.validation import validated
 from adkd.data import sources
@@ -26,7 +27,7 @@ def validate(config: Mapping[str, Any]) -> Config:
     Raises:
         InputError: the first thing that is wrong with it, in one line; with file and line of a key from a file.
     """
-    with located(config):
+    with located(config), _readable():
         checked = validated(Config, config)
         check_storage(checked.sweeps.storage)
         _check_names(checked)
@@ -36,6 +37,16 @@ def validate(config: Mapping[str, Any]) -> Config:
         _check_ablations(checked)
         _check_spaces(checked)
     return checked
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Refuse files and directories of a config that cannot be looked at."""
+    try:
+        yield
+    except OSError as error:
+        name = shown(str(error.filename))
+        raise InputError(f"{name} cannot be read: {error.strerror}") from error
 
 
 def _check_names(config: Config) -> None:

@@ -210,6 +210,13 @@ def test_a_key_that_is_missing_is_named_with_what_it_can_be():
     assert (error.what, error.value, error.allowed) == ("data.rows", None, 'set for data.source "generated"')
 
 
+@pytest.mark.parametrize(
+    "keys", [{"teacher": {"model": "x" * 5000}}, {"data": {"source": "directory", "path": "x" * 5000}}]
+)
+def test_a_name_that_no_file_can_have_is_refused(keys):
+    assert "File name too long" in refused(changed(**keys)).what
+
+
 def test_what_a_source_or_a_student_cannot_do_is_refused():
     error = refused(changed(data={"source": "hub"}, score=["test"], tasks=["rte"]))
     assert error.what == 'score: split "test" of rte has no labels in source "hub"'
