@@ -1,7 +1,8 @@
 """Every file of a results tree damaged in eight ways, each read by the command that consumes it.
 
 ``python -m tests.workflow.damage FOLDER`` makes a small tree in FOLDER, unless it is there, and prints what happened.
-It uses nothing of the suite but its commands, so that older versions can be tried as well.
+It uses nothing of the suite but its commands, so that older versions can be tried as well. Whether damage was used in
+silence is found by comparing outputs with those of a whole tree.
 """
 
 import ctypes
@@ -216,36 +217,33 @@ class Tried:
 
     def __call__(self, name: str, kind: str, command: tuple[str, ...]) -> Case:
         """What became of one damaged file."""
-        if command not in self._undamaged:
-            self._undamaged[command] = self._run(command, lambda folder: None)[2]
-        status, said, after = self._run(command, lambda folder: damage(folder, name, kind), name)
+        status, said, after, mended = self._run(command, lambda folder: damage(folder, name, kind), name)
         last = (said.strip().splitlines() or [""])[-1]
         if "Traceback" in said:
             outcome = "traceback"
         elif status:
             outcome = "named" if name.removeprefix("results/") in last else "unnamed"
         else:
+            if command not in self._undamaged:
+                self._undamaged[command] = self._run(command, lambda folder: None)[2]
             expected = {path: digest for path, digest in self._undamaged[command].items() if path != name}
             outcome = "harmless" if after == expected else "silent"
-            if outcome == "harmless" and self._is_mended(name):
+            if outcome == "harmless" and mended:
                 outcome = "rebuilt"
         return Case(name, kind, outcome, last[-400:])
 
     def _run(
         self, command: tuple[str, ...], change: Callable[[Path], None], name: str = ""
-    ) -> tuple[int, str, dict[str, str]]:
+    ) -> tuple[int, str, dict[str, str], bool]:
         with tempfile.TemporaryDirectory(dir=self.tree.parent) as temporary:
             folder = Path(temporary, "tree")
             shutil.copytree(self.tree, folder, copy_function=os.link)
             change(folder)
             status, said = run(folder, *command)
-            file = folder / name
-            self._mended = bool(name) and file.is_file() and file.read_bytes() == (self.tree / name).read_bytes()
-            self._mended &= bool(name) and bool(file.stat().st_mode & stat.S_IRUSR) if self._mended else False
-            return status, said, outputs(folder, name)
-
-    def _is_mended(self, name: str) -> bool:
-        return self._mended
+            file, whole = folder / name, self.tree / name
+            mended = file.is_file() and file.stat().st_mode == whole.stat().st_mode
+            mended = mended and file.read_bytes() == whole.read_bytes()
+            return status, said, outputs(folder, name), mended
 
 
 def prepared(folder: Path) -> Path:
