@@ -62,7 +62,7 @@ def checked_bytes(path: Path, command: str) -> bytes:
         written = beside.read_text(encoding="utf-8")
     digest = sha256(content).hexdigest()
     if written != _checksum(digest, path):
-        refuse_changed(path, digest, " ".join(written.split())[:200] or "in the file beside it", command)
+        refuse_changed(path, digest, f"{' '.join(written.split())[:200]} ({beside})", command)
     return content
 
 
