@@ -17,8 +17,9 @@ Departures:
   cosine between the two gradients falls to 0.55.
 * Attention scores are compared before the mask is added. The code adds -10000 and sets scores below -100 to 0, which
   only matters for padding.
-* The classifier reads the pooled state. The code applies a ReLU to it first, which sets its negative entries, about
-  half of them, to 0. A classifier of transformers could not represent this, so a saved model would give other answers.
+* The classifier reads the pooled state. The code applies a ReLU to it first, which sets its negative entries to 0: half
+  of them, and 29 % of its norm (a teacher of 6 x 384 on SST-2). A classifier of transformers could not represent this,
+  so a saved model would give other answers.
 * The best epoch is kept. The code evaluates every 100 steps and keeps the best of these by accuracy or correlation.
 * Every epoch ends with a smaller batch where the batch size does not divide the examples. The code skips that batch: up
   to one step an epoch.
