@@ -57,7 +57,7 @@ def findings(where, method="vanilla_kd"):
     found = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != ".json"
+        if path.is_file() and path.suffix != ".json" and path.name != ".trials.csv.sha256"
     }
     found["trials.csv"] = pd.read_csv(folder / "trials.csv").drop(columns="seconds").to_csv()
     for path in sorted(folder.rglob("trial.json")):
