@@ -203,7 +203,7 @@ def command_for(directory: Path, stage: str) -> str:
         spec = root / "plan" / f"{directory.relative_to(root).as_posix()}.json"
         if spec.is_file():
             return f"adkd {stage} {spec}"
-    return "snakemake"
+    return "snakemake sweep" if stage in ("round", "trial", "worker", "study") else "snakemake"
 
 
 def difference(was: Any, wanted: Any, key: str = "") -> tuple[str, str, str]:

@@ -116,12 +116,13 @@ def fetched(name: str, asset: Asset) -> Path:
     """The directory in the cache, called after ``name``, that holds the files of an asset; see ``fetch``."""
     directory = cache() / f"{name}-{asset.sha256[:12]}"
     if _damage(directory, asset):
+        if not directory.is_dir():
+            directory.unlink(missing_ok=True)  # a file or a link that leads nowhere
         with locked(directory):
             if damage := _damage(directory, asset):
                 if directory.is_dir():
                     _refill(directory, asset, damage)
                 else:
-                    directory.unlink(missing_ok=True)  # a file or a link that leads nowhere
                     _fill(directory, asset)
     return directory
 

@@ -22,7 +22,7 @@ from adkd.plan.reports import RunReport
 from adkd.plan.results import Results
 from adkd.training.run import write_logits
 
-from .conftest import START, regridded, replaced, student_spec
+from .conftest import START, regridded, relisted, replaced, student_spec
 
 pytestmark = pytest.mark.workflow
 
@@ -57,6 +57,13 @@ def store(path: Path, logits: np.ndarray, idx: np.ndarray) -> None:
     """Store other predictions for the rows of a test set."""
     path.unlink(missing_ok=True)  # it may be a link to the tree that all tests share
     write_logits(path, idx, np.full(len(idx), -1), logits)
+    relist(path)
+
+
+def relist(predictions: Path) -> None:
+    """Put the sha256 of other predictions into the report of their run."""
+    run = predictions.parents[1]
+    relisted(run.parents[3], f"students/adkd/{run.parent.name}/{run.name}")
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +216,7 @@ def test_a_tie_goes_to_the_first_seed(results):
         dev = runs / f"seed-{seed}/predictions/validation.parquet"
         dev.unlink()
         shutil.copy(runs / "seed-1/predictions/validation.parquet", dev)
+        relist(dev)
         replaced(results, f"students/adkd/rte/seed-{seed}", scores=first.scores)
     note, _ = write(results)
     assert next(line for line in note.splitlines() if line.startswith("RTE")).split()[2:4] == ["seed", "1,"]
@@ -249,6 +257,7 @@ def restore(results, change):
         table = pd.read_parquet(path)
         path.unlink()
         change(table).to_parquet(path, index=False)
+        relist(path)
 
 
 def cut(results):
@@ -272,6 +281,7 @@ def undefined(results):
     path.unlink()
     table.loc[5, "logit_1"] = np.nan
     table.to_parquet(path, index=False)
+    relist(path)
 
 
 @pytest.mark.parametrize(

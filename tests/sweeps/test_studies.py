@@ -151,7 +151,12 @@ def test_the_outcome_of_a_study(study):
     assert report.seconds == 8 * 2 * 1.5
     weights = pd.read_csv(one.out / "importance.csv").set_index("setting")["importance"]
     assert weights.sum() == pytest.approx(1)
-    assert {path.stem for path in (one.out / "figures").iterdir()} == {"history", "importance", "slices", "expected"}
+    assert {path.stem for path in (one.out / "figures").glob("[!.]*")} == {
+        "history",
+        "importance",
+        "slices",
+        "expected",
+    }
     before = {path: path.read_bytes() for path in one.out.rglob("*") if path.is_file()}
     write(one.spec, one.results)
     assert {path: path.read_bytes() for path in before} == before

@@ -85,6 +85,8 @@ def run(folder: Path, *arguments: str) -> tuple[int, str]:
                 os.chdir(folder)
                 for descriptor in (1, 2):
                     os.dup2(output.fileno(), descriptor)
+                # pytest has put files of its own in their place
+                sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
                 os.environ |= {"ADKD_CACHE": "cache", "ADKD_LEASE_DIR": str(folder / "leases")}
                 os._exit(_carried_out(arguments))
             finally:

@@ -143,7 +143,9 @@ def spec_with(grid, tmp_path, result, **training):
 
 def test_a_loss_that_becomes_nan_stops_the_run_and_leaves_nothing(grid, tmp_path):
     result = f"students/adkd/{CONFIG.tasks[0]}/seed-1"
-    path = spec_with(grid, tmp_path, result, learning_rate=1e30, clip=1e30)
+    path = spec_with(grid, tmp_path, result)
+    spec = read_json(tmp_path / path)
+    write_json(tmp_path / path, spec | {"settings": spec["settings"] | {"temperature": 1e-30}})
     done = command("adkd", "student", path, cwd=tmp_path)
     assert done.returncode == 1
     error = done.stderr.strip().splitlines()[-1]
