@@ -36,7 +36,7 @@ Root = Annotated[
 Planned = Annotated[
     str | None, typer.Option("--planned", metavar="DIGEST", help="Stop if the file is not the one of this digest.")
 ]
-GridFile = Annotated[Path | None, typer.Argument(help="Grid, RESULTS/plan/grid.json by default.")]
+GridFile = Annotated[Path | None, typer.Argument(readable=False, help="Grid, RESULTS/plan/grid.json by default.")]
 
 
 def _version(asked: bool) -> None:
@@ -142,7 +142,7 @@ def submission(
 
 @app.command()
 def summary(
-    results: Annotated[Path | None, typer.Argument(help="Directory of the results.")] = None,
+    results: Annotated[Path | None, typer.Argument(readable=False, help="Directory of the results.")] = None,
 ) -> None:
     """Print the main table and where everything lies."""
     from adkd.analysis.tables.stage import summary
@@ -212,7 +212,9 @@ def bench(
 
 @app.command(rich_help_panel=CHECK)
 def journal(
-    spec: Annotated[Path, typer.Argument(help="Spec of a study, RESULTS/plan/sweeps/METHOD/TASK.json.")],
+    spec: Annotated[
+        Path, typer.Argument(readable=False, help="Spec of a study, RESULTS/plan/sweeps/METHOD/TASK.json.")
+    ],
 ) -> None:
     """Write the trials of a study as a journal that optuna-dashboard opens."""
     from adkd.plan.results import Results
@@ -227,7 +229,9 @@ def _add_stage(name: str, text: str) -> None:
     """Add the verb of a stage that makes a result from its spec."""
 
     def verb(
-        spec: Annotated[Path, typer.Argument(help="Spec file, RESULTS/plan/X.json; the result goes to RESULTS/X.")],
+        spec: Annotated[
+            Path, typer.Argument(readable=False, help="Spec file, RESULTS/plan/X.json; the result goes to RESULTS/X.")
+        ],
         planned: Planned = None,
     ) -> None:
         from adkd.runner import run_file

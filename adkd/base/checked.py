@@ -41,6 +41,11 @@ def checksum_file(path: Path) -> Path:
     return path.with_name(f".{path.name}.sha256")
 
 
+def was_written(path: Path) -> bool:
+    """Whether ``new_checked_file`` has written a file: also one that is gone, while its checksum is there."""
+    return path.exists() or checksum_file(path).exists()
+
+
 @contextmanager
 def new_checked_file(path: Path) -> Iterator[Path]:
     """As ``new_file``; its sha256 is written beside it."""

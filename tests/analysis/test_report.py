@@ -25,7 +25,8 @@ OPTIONAL |= {"published": "published", "ablations": "ablations"}
 
 def test_a_part_that_was_not_made_is_one_line_with_its_command(reported):
     found = reported()
-    (found / "tables/published.csv").unlink()
+    for name in ("published.csv", ".published.csv.sha256"):
+        (found / "tables" / name).unlink()
     text = page(found)
     for name, target in OPTIONAL.items():
         part = section(text, name)
@@ -33,6 +34,22 @@ def test_a_part_that_was_not_made_is_one_line_with_its_command(reported):
         assert not re.search("<table|<svg|<select|<img", part)
     for name in ("scores", "differences", "provenance"):
         assert "<table" in section(text, name)
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tables/published.csv", "tables/cost.csv", "tables/fidelity.csv", "figures/cost.svg", "figures/fidelity.svg"),
+        *("ablations/steps/tables/main.csv", "ablations/steps/figures/curve.svg"),
+    ],
+)
+def test_a_part_that_was_made_and_is_gone_is_an_error(reported, name):
+    found = reported(whole=True)
+    (found / name).unlink()
+    with pytest.raises(InputError, match=re.escape(name)) as caught:
+        page(found)
+    assert "make it with: adkd" in str(caught.value)
 
 
 @pytest.mark.workflow

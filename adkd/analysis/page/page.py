@@ -26,6 +26,7 @@ from adkd.analysis.tables.published import lists
 from adkd.analysis.tables.significance import difference_table
 from adkd.analysis.tables.tuning import tuning_tables
 from adkd.analysis.tables.wording import selection_note, spans
+from adkd.base.checked import was_written
 from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
@@ -89,8 +90,8 @@ def _table(grid: Grid, results: Path, name: str, command: str = "tables") -> pd.
 
 
 def _optional(grid: Grid, results: Path, name: str, command: str) -> pd.DataFrame | None:
-    there = (results / "tables" / f"{name}.csv").exists()
-    return _table(grid, results, name, command) if there else None
+    made = was_written(results / "tables" / f"{name}.csv")
+    return _table(grid, results, name, command) if made else None
 
 
 def _figures(grid: Grid, results: Path) -> dict[str, Inlined]:
@@ -104,7 +105,7 @@ def _figures(grid: Grid, results: Path) -> dict[str, Inlined]:
     return {
         name: inlined(path, name, f"adkd {'figures' if name in always else name} {grid.file}")
         for name, path in paths.items()
-        if name in always or path.exists()
+        if name in always or was_written(path)
     }
 
 
