@@ -6,7 +6,9 @@ with it, and tests require the fast version to give the same losses.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import torch
@@ -51,17 +53,17 @@ def predict(student: nn.Module, batches: Iterable[Batch]) -> Tensor:
 
 def embeddings_and_logits(model: nn.Module, batch: Batch, scale: float = 1.0) -> tuple[Tensor, Tensor]:
     """[B, L, H] the output of the embedding block, multiplied by ``scale``, and [B, C] logits."""
-    block: Any = model.get_submodule("bert.embeddings")
-    hook = block.register_forward_hook(lambda module, inputs, output: output * scale)
-    try:
+    with ExitStack() as stack:
+        if scale != 1:
+            block: Any = model.get_submodule("bert.embeddings")
+            hook = block.register_forward_hook(lambda module, inputs, output: output * scale)
+            stack.callback(hook.remove)
         out = model(
             input_ids=batch.input_ids,
             attention_mask=batch.mask,
             token_type_ids=batch.token_type_ids,
             output_hidden_states=True,
         )
-    finally:
-        hook.remove()
     return out.hidden_states[0], out.logits
 
 
@@ -87,7 +89,7 @@ def maps_and_logits(
         )
     normalised = []
     for of_view in zip(*gradients, strict=True):
-        saliency = (sum(of_view) / steps * embeddings).abs()
+        saliency = (reduce(torch.add, of_view) / steps * embeddings).abs()
         if top_k is not None:
             saliency = saliency.sort(dim=-1, descending=True).values[..., :top_k]
         normalised.append(normalize(saliency.norm(dim=-1), dim=-1))

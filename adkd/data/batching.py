@@ -7,7 +7,6 @@ would meet in random batches, ``expected_counts``, so that both ways of batching
 """
 
 from dataclasses import replace
-from functools import cache
 
 import torch
 from torch import Tensor
@@ -30,7 +29,7 @@ class Batches:
             generator: the only source of randomness.
         """
         self.examples, self.size, self.batching, self.generator = examples, size, batching, generator
-        self._expected = cache(self._expected)  # type: ignore[method-assign]
+        self._expected: dict[int, tuple[Tensor, Tensor]] = {}
 
     def epoch(self) -> list[Tensor]:
         """The rows of every batch of the next epoch."""
@@ -41,13 +40,15 @@ class Batches:
         batch = self.examples.batch(rows)
         if self.batching == "random":
             return batch
-        tokens, pairs = (expected[rows] for expected in self._expected(len(rows)))
-        return replace(batch, counts=Counts(batch.counts.examples, tokens, pairs))
+        tokens, pairs = self._expected_counts(len(rows))
+        return replace(batch, counts=Counts(batch.counts.examples, tokens[rows], pairs[rows]))
 
-    def _expected(self, size: int) -> tuple[Tensor, Tensor]:
+    def _expected_counts(self, size: int) -> tuple[Tensor, Tensor]:
         """The expected counts of tokens and of pairs of every example, [n] each, in batches of ``size``."""
-        lengths = self.examples.lengths
-        return expected_counts(lengths, size), expected_counts(lengths.square(), size)
+        if size not in self._expected:
+            lengths = self.examples.lengths
+            self._expected[size] = expected_counts(lengths, size), expected_counts(lengths.square(), size)
+        return self._expected[size]
 
 
 def shuffled(lengths: Tensor, batch_size: int, generator: torch.Generator, stretch: int) -> list[Tensor]:

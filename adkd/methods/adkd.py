@@ -19,7 +19,7 @@ map of token attributions for every class. Departures from the released code, an
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor
@@ -136,6 +136,7 @@ class Method(contract.Method[Config]):
 
     def attribution_loss(self, student: Pass, teacher: Pass, batch: Batch, progress: float) -> Tensor:
         """L_attr: against the teacher's token maps."""
+        released = self.config.token_map.step_weights == "released"
         maps = token_maps(
             student.logits_from,
             student.states,
@@ -143,15 +144,10 @@ class Method(contract.Method[Config]):
             logits=student.logits,
             steps=self.config.steps,
             create_graph=True,
-            **self._released(student, batch),
+            labels=batch.labels if released else None,
+            redrawn=student.redrawn_states if released else None,
         )
         theirs = teacher.token_maps
         if (views := self.config.views) is not None:
             maps, theirs = maps[:, views], theirs[:, views]
         return mean((maps - theirs).square().sum((1, 2)), batch.counts.tokens)
-
-    def _released(self, student: Pass, batch: Batch) -> dict[str, Any]:
-        """What ``token_maps`` needs to weigh steps as the released code does; nothing if it does not."""
-        if self.config.token_map.step_weights == "equal":
-            return {}
-        return {"labels": batch.labels, "redrawn": student.redrawn_states}
