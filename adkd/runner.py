@@ -53,6 +53,7 @@ def run(spec: Spec, results: Results) -> None:
         RunError: the run failed. No result is left behind.
     """
     stage = STAGES[spec.stage]
+    spec.check_external_files()
     files.check_writable(results.directory(spec.result))
     if not stage.needs_device:
         stage.work(spec, results)

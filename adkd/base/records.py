@@ -132,6 +132,19 @@ class Spec(Record):
     code: str
     """Fingerprint of the code that makes it."""
     inputs: Inputs = Inputs()
+    external_files: dict[str, str] = {}
+    """Path -> sha256 of every file from outside the tree of results that the result is made from."""
+
+    def check_external_files(self) -> None:
+        """Raises InputError unless every file from outside the tree is the one that was planned."""
+        for name, planned in self.external_files.items():
+            try:
+                digest = sha256(Path(name))
+            except OSError as error:
+                raise InputError(f"{name} cannot be read: {error.strerror}", remedy="restore it") from None
+            if digest != planned:
+                allowed = f"{planned}, that of the file when this job was planned"
+                raise InputError(f"sha256 of {name}", value=digest, allowed=allowed, remedy="start the run again")
 
 
 S = TypeVar("S", bound=Spec)

@@ -150,6 +150,23 @@ def weight_digests(directory: Path) -> dict[str, str]:
     return digests
 
 
+def local_files(name: str, *, weights: bool) -> dict[str, str]:
+    """Path -> sha256 of the files of an encoder in a directory; none for another one, which its name tells apart.
+
+    Args:
+        weights: with its weights, not only its configuration and its tokenizer.
+
+    Raises:
+        InputError: there are no weights, though they are asked for.
+    """
+    directory = Path(name).expanduser()
+    if name in CHECKPOINTS or not directory.is_dir():
+        return {}
+    files = {file for pattern in (*hub.CONFIG, "added_tokens.json") for file in directory.glob(pattern)}
+    files |= set(weight_files(directory) if weights else ())
+    return {str(file): sha256(file) for file in sorted(files) if file.is_file()}
+
+
 def location(name: str) -> tuple[str, str | None]:
     """The directory of an encoder, downloaded if necessary, and its commit if it is from the hub.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from adkd.base.records import Spec
 from adkd.data.spec import DataSpec
+from adkd.fetch import checkpoints
 from adkd.methods import settings
 from adkd.methods.method_config import STORED, MethodConfig, TokenMap
 from adkd.plan import config as configs
@@ -181,6 +182,7 @@ class Student:
             max_length=data.max_length,
             tokenizer=self.config.teacher.model,
             seed=0,
+            external_files=checkpoints.local_files(self.config.teacher.model, weights=False),
         )
 
     def _teacher(self) -> TeacherSpec:
@@ -195,6 +197,7 @@ class Student:
             # Its dev score decides whether it may teach, whatever is reported.
             evaluate=tuple(configs.evaluated(self.config, self.task, ["validation"])),
             inputs=OfData(data=self.data),
+            external_files=checkpoints.local_files(teacher.model, weights=True),
             **self._common("teacher"),
         )
 
@@ -210,6 +213,7 @@ class Student:
 
     def _learner(self, stage: str) -> dict[str, Any]:
         live = self.method_config.needs - STORED
+        start = self.config.student.model or self.config.teacher.model
         return self._common(stage) | {
             "method": self.point.method,
             "seed": self.seed,
@@ -219,4 +223,5 @@ class Student:
             "teacher_model": self.config.teacher.model,
             "selection": self.config.selection,
             "inputs": OfSignals(data=self.data, signals=self.signals, teacher=self.teacher if live else None),
+            "external_files": checkpoints.local_files(start, weights=True),
         }

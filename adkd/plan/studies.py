@@ -182,6 +182,7 @@ class Study:
             pruner=sweeps.pruner,
             heartbeat=sweeps.heartbeat,
             inputs=self.shared,
+            external_files=self.students[0].trial(self.name).external_files,
         )
 
     @property

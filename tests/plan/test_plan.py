@@ -3,14 +3,20 @@
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
+from safetensors.numpy import load_file, save_file
 
+from adkd.base.errors import InputError
+from adkd.base.files import read_json, write_json
 from adkd.base.records import Spec
 from adkd.bench.made_up import write_run
+from adkd.fetch import tiny_bert
 from adkd.methods.method_config import TokenMap
 from adkd.methods.settings import Training
 from adkd.plan import plan
@@ -221,6 +227,57 @@ def test_a_spec_that_is_put_back_is_no_newer_than_the_result_made_by_it(tmp_path
     assert file.stat().st_mtime > 1e9
     written(results)
     assert file.stat().st_mtime == 1e9
+
+
+def checkpoint(directory):
+    """A copy of the generated encoder; the list of its digests is no file of an encoder."""
+    ignored = shutil.ignore_patterns(tiny_bert.LIST)
+    return Path(shutil.copytree(tiny_bert.directory(), directory, ignore=ignored))
+
+
+def train_anew(model):
+    file = model / "model.safetensors"
+    save_file({name: tensor + 1 for name, tensor in load_file(file).items()}, file)
+
+
+def drop_more(model):
+    write_json(model / "config.json", read_json(model / "config.json") | {"hidden_dropout_prob": 0.2})
+
+
+def read_cased(model):
+    file = model / "tokenizer_config.json"
+    write_json(file, read_json(file) | {"do_lower_case": False})
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "stale"),
+    [
+        ("teacher", train_anew, {"teacher"}),
+        ("teacher", drop_more, {"data", "teacher"}),
+        ("teacher", read_cased, {"data", "teacher"}),
+        ("student", train_anew, {"student"}),
+        ("both", train_anew, {"teacher", "student"}),
+    ],
+)
+def test_a_result_made_from_other_files_of_a_directory_is_stale(tmp_path, key, change, stale):
+    model = str(checkpoint(tmp_path / "model"))
+    teacher = "tiny_bert" if key == "student" else model
+    student = {"model": model if key == "student" else "tiny_bert"} if key != "both" else {"from_teacher_layers": [0]}
+    config = {"teacher": TINY["teacher"] | {"model": teacher}, "student": student, "tasks": ["stsb"], "seeds": [1]}
+    before = specs(methods=["vanilla_kd"], reference="vanilla_kd", **config)
+    assert before == specs(methods=["vanilla_kd"], reference="vanilla_kd", **config)
+    change(Path(model))
+    after = specs(methods=["vanilla_kd"], reference="vanilla_kd", **config)
+    assert {after[name].stage for name in after if after[name] != before[name]} == stale
+    (name,) = [name for name in after if after[name].stage == min(stale, key=("student", "teacher", "data").index)]
+    with pytest.raises(InputError) as caught:
+        before[name].check_external_files()
+    assert caught.value.what.startswith(f"sha256 of {model}/")
+    after[name].check_external_files()
+
+
+def test_checkpoints_that_are_named_are_told_apart_by_their_names():
+    assert all(not spec.external_files for spec in specs().values())
 
 
 def test_planning_imports_no_torch():
