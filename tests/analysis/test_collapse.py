@@ -80,6 +80,7 @@ def test_constant_predictions_are_marked_wherever_their_scores_stand(grown):
     tests = pd.read_csv(grown / "tables/significance.csv")
     assert tests["note"].str.contains(r"adkd(?: on \w+)?: constant predictions \(seed 3\)").all(), "the reference's too"
     assert "constant predictions or outlying" in texts["scores.svg"]
+    assert "interval" not in texts["scores.svg"], "the figure has none"
     assert "hollow" in texts["differences.svg"]
 
 
@@ -99,7 +100,12 @@ def test_a_run_that_failed_is_left_out_on_request_and_named(grown):
     for name in ("main.md", "main.tex", "main.txt", "report.html"):
         assert "no result (seeds 1, 2, 3)" in " ".join(texts[name].split())
         assert not re.search(r"\bnan\b", texts[name].split("<script")[0])
-    assert "no score" in texts["scores.svg"]
+    for name in ("scores.svg", "differences.svg"):
+        assert "no score" in texts[name]
+        assert "not run" not in texts[name]
+    assert "not in this plan" not in texts["report.html"].partition('id="differences"')[2].partition("</section>")[0]
+    assert "36 students, 4 teachers; 4 of them left no result" in texts["report.html"]
+    assert "32 trained students" in " ".join(texts["report.html"].split())
     assert not [text for text in texts.values() if ": mean nan" in text]
 
 

@@ -78,7 +78,7 @@ def _panel(axes: Axes, grid: Grid, scores: pd.DataFrame, column: Column, varied:
         by_seed = 100 * defined_scores(scores, method, column)
         values = by_seed.to_numpy()
         if not len(values):
-            axes.text(0.5, row, blank(scores, method, column), transform=axes.get_yaxis_transform(), **BLANK)
+            axes.text(0.5, row, blank(grid, method, column), transform=axes.get_yaxis_transform(), **BLANK)
             continue
         means[row] = values.mean()
         ends = over_seeds.interval_over_seeds(values)

@@ -37,7 +37,7 @@ def draw(grid: Grid, scores: pd.DataFrame) -> Figure:
     figure, panels = panels_for(len(columns), len(grid.methods))
     for axes, column in zip(panels, columns, strict=True):
         _panel(axes, grid, scores, column)
-    more = crosses(grid, scores, columns)
+    more = crosses(grid, scores, columns, intervals=False)
     title(figure, f"Scores on {role} ({seeds(grid)}): dot = a seed, bar = mean, dashed = teacher{more}")
     return figure
 
@@ -54,7 +54,7 @@ def _panel(axes: Axes, grid: Grid, scores: pd.DataFrame, column: Column) -> None
         values = by_seed.to_numpy()
         color = VERMILION if method == grid.reference else BLUE
         if not len(values):
-            axes.text(0.5, row, blank(scores, method, column), transform=axes.get_yaxis_transform(), **BLANK)
+            axes.text(0.5, row, blank(grid, method, column), transform=axes.get_yaxis_transform(), **BLANK)
             continue
         spread = np.linspace(-0.14, 0.14, len(values)) if len(values) > 1 else np.zeros(1)
         axes.scatter(values, row + spread, s=13, color=color, alpha=0.65, linewidths=0)

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from adkd.analysis.figures.palette import BLACK, GREY, RULE, VERMILION
-from adkd.analysis.stats.collapse import flagged, remarks
+from adkd.analysis.stats.collapse import flagged
 from adkd.analysis.stats.over_seeds import seed_scores
 from adkd.base.checked import new_checked_file
 from adkd.base.files import new_file
@@ -94,9 +94,9 @@ def mark_teacher(line: Callable[..., object], scores: pd.DataFrame, column: Colu
         line(teacher, color=BLACK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
 
 
-def blank(scores: pd.DataFrame, method: str, column: Column) -> str:
+def blank(grid: Grid, method: str, column: Column) -> str:
     """What stands in place of the marks of a method without a score."""
-    return "no score" if remarks(scores, method, column) else "not run"
+    return "not run" if column.task.name in grid.skipped.get(method, {}) else "no score"
 
 
 def cross_out(axes: Axes, x: Any, y: Any) -> None:
@@ -106,10 +106,16 @@ def cross_out(axes: Axes, x: Any, y: Any) -> None:
         describe(crosses, "seeds with constant predictions or an outlying score")
 
 
-def crosses(grid: Grid, scores: pd.DataFrame, columns: Sequence[Column]) -> str:
-    """The part of a heading that explains the crosses; empty without any."""
-    there = any(flagged(scores, method, column) for method in grid.methods for column in columns)
-    return "; cross = constant predictions or outlying (intervals assume roughly normal seeds)" if there else ""
+def crosses(grid: Grid, scores: pd.DataFrame, columns: Sequence[Column], intervals: bool = True) -> str:
+    """The part of a heading that explains the crosses; empty without any.
+
+    Args:
+        intervals: whether the figure shows intervals, whose assumption is then said.
+    """
+    if not any(flagged(scores, method, column) for method in grid.methods for column in columns):
+        return ""
+    words = "; cross = constant predictions or outlying"
+    return f"{words} (intervals assume roughly normal seeds)" if intervals else words
 
 
 def points(metric: str) -> str:

@@ -31,7 +31,7 @@ from adkd.base.files import new_file
 from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
-from adkd.plan.grid import Grid
+from adkd.plan.grid import TEACHER, Grid
 
 FIGURES = ("scores", "differences", "fidelity", "cost", "tuning")
 
@@ -54,7 +54,8 @@ def write(grid: Grid) -> None:
     explained = attributions(grid)
     page = {
         "grid": grid,
-        "facts": _facts(grid),
+        "students": sum(run.method != TEACHER for run in metrics),
+        "facts": _facts(grid, len(grid.runs) - len(metrics)),
         "guide": _guide(grid, significance),
         "scores": main_tables(grid, main, average, significance),
         "differences": difference_table(grid, significance) if grid.compared else None,
@@ -114,9 +115,10 @@ def _metric(name: str) -> str:
     return metric_title(metric)
 
 
-def _facts(grid: Grid) -> list[tuple[str, str]]:
-    """The config in words."""
+def _facts(grid: Grid, failed: int) -> list[tuple[str, str]]:
+    """The config in words, and how many of its runs left no result."""
     layers = grid.student.from_teacher_layers
+    without = f"; {failed} of them left no result" if failed else ""
     shared = "one per task, for all seeds" if grid.teacher_is_shared else "one per task and seed"
     return [
         ("Data", SOURCES[grid.source].title),
@@ -132,7 +134,7 @@ def _facts(grid: Grid) -> list[tuple[str, str]]:
         ),
         ("Seeds", f"{spans(grid.seeds)} (n = {len(grid.seeds)})"),
         ("Selection", selection_note(grid, grid.roles[0])),
-        ("Runs", f"{len(grid.students)} students, {len(grid.teachers)} teachers"),
+        ("Runs", f"{len(grid.students)} students, {len(grid.teachers)} teachers{without}"),
     ]
 
 

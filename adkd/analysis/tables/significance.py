@@ -48,7 +48,8 @@ def difference_table(grid: Grid, table: pd.DataFrame) -> Table:
         for method in grid.compared:
             test = tests.get((column.name, method))
             if test is None or pd.isna(test.difference):
-                cells = [Cell(words=column.title), Cell(), Cell(words=grid.reason(method, column.task.name)), Cell()]
+                reason = grid.skipped.get(method, {}).get(column.task.name, "no seed has a score of both")
+                cells = [Cell(words=column.title), Cell(), Cell(words=reason), Cell()]
                 rows.append(Row(method, cells))
             else:
                 rows.append(_difference_row(test, column.title, footnotes))
