@@ -59,12 +59,18 @@ def new_file(path: Path) -> Iterator[Path]:
 def new_directory(path: Path) -> Iterator[Path]:
     """A temporary directory to fill; it replaces ``path`` when the block ends without an error.
 
+    Its files can be read by everybody who may read the directory: some libraries write files for their owner alone.
+
     Raises:
         RunError: the disk is full, or the place cannot be written.
     """
     with _replacement(path) as temporary:
         temporary.mkdir()
         yield temporary
+        mode = temporary.stat().st_mode & 0o666
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                file.chmod(mode)
 
 
 @contextmanager

@@ -64,7 +64,6 @@ def _make(place: Path) -> None:
     with new_directory(place) as new:
         model.config.save_pretrained(new)
         save_file(model.state_dict(), new / "model.safetensors", metadata={"format": "pt"})
-        (new / "model.safetensors").chmod(0o644)  # others may share the cache
         (new / "vocab.txt").write_text("".join(f"{word}\n" for word in VOCABULARY))
         (new / "tokenizer_config.json").write_text(json_text(settings))
         write_json(new / LIST, {file.name: file_sha256(file) for file in sorted(new.iterdir())})

@@ -121,8 +121,6 @@ def save_classifier(model: PreTrainedModel, tokenizer: "PreTrainedTokenizerBase"
     tokenizer.init_kwargs["model_input_names"] = tokenizer.model_input_names
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
-    for file in out.iterdir():
-        file.chmod(0o644)  # safetensors writes files that nobody else can read
 
 
 def load_frozen(directory: Path, device: torch.device) -> PreTrainedModel:

@@ -102,6 +102,21 @@ def test_writers_of_one_directory_never_fail_and_never_mix(tmp_path):
     assert listed(tmp_path) == ["run"]
 
 
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_whoever_may_read_a_directory_may_read_what_libraries_have_written_there(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        with new_directory(tmp_path / "new") as new:
+            (new / "model").mkdir()
+            save_file({"a": np.zeros(2)}, new / "model/weights.safetensors")
+            (new / "report.json").write_text("{}")
+    finally:
+        os.umask(before)
+    files = [path for path in (tmp_path / "new").rglob("*") if path.is_file()]
+    assert len(files) == 2
+    assert {path.stat().st_mode & 0o777 for path in files} == {mode}
+
+
 def test_a_directory_where_a_file_goes_is_refused_and_a_file_where_a_directory_goes_is_replaced(tmp_path):
     (tmp_path / "place").mkdir()
     with pytest.raises(InputError) as caught:
