@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import yaml
 
+from adkd.base.errors import InputError
 from adkd.bench.made_up import PROVENANCE
 from adkd.plan import plan
 from adkd.plan.checks import validate
@@ -16,6 +18,7 @@ from adkd.plan.reports import TrialReport
 from adkd.plan.results import Results
 from adkd.plan.specs import RoundSpec, StudySpec, TrialSpec, WorkerSpec
 from adkd.sweeps.ask import ask
+from adkd.sweeps.storage import opened
 
 TINY = DEFAULT_CONFIG.parent / "tiny.yaml"
 
@@ -81,3 +84,19 @@ def study(tmp_path: Path) -> Callable[..., Study]:
         return Study(Results(tmp_path / where), config(method, **sweeps))
 
     return create
+
+
+def tell(one: optuna.Study, trial: optuna.Trial) -> None:
+    """End a trial as a worker does."""
+    value = score(trial.params)
+    trial.set_user_attr("scores", {"1": value})
+    trial.set_user_attr("seconds", 2.0)
+    one.tell(trial, value)
+
+
+def refused(given: Study) -> InputError:
+    """The error, of one line, with which a worker refuses the storage of a study."""
+    with pytest.raises(InputError) as caught:
+        opened(given.workers[0], given.results)
+    assert "\n" not in str(caught.value)
+    return caught.value

@@ -17,7 +17,7 @@ from adkd.plan.results import Results
 from adkd.sweeps import journal, worker
 from adkd.sweeps import storage as storages
 from adkd.sweeps.storage import HEARTBEAT, RETRIES, RETRY_OF, WITHDRAWN, open_slots, opened, reap, recorded, slots
-from tests.sweeps.conftest import Study, config, score
+from tests.sweeps.conftest import Study, config, refused, tell
 from tests.sweeps.databases import postgres
 
 
@@ -31,14 +31,6 @@ def storage(request, tmp_path):
     else:
         with postgres() as url:
             yield url
-
-
-def tell(one: optuna.Study, trial: optuna.Trial) -> None:
-    """End a trial as a worker does."""
-    value = score(trial.params)
-    trial.set_user_attr("scores", {"1": value})
-    trial.set_user_attr("seconds", 2.0)
-    one.tell(trial, value)
 
 
 def states(one: optuna.Study) -> list[str]:
@@ -189,13 +181,6 @@ def test_pruners_end_poor_trials(study, name):
     assert (pruned > 5) == (name != "none"), pruned
 
 
-def refused(given) -> InputError:
-    with pytest.raises(InputError) as caught:
-        opened(given.workers[0], given.results)
-    assert "\n" not in str(caught.value)
-    return caught.value
-
-
 def test_another_study_in_the_storage_is_refused_with_the_difference(study, storage):
     def with_storage(**changes):
         return study(mode="workers", storage=storage, **changes)
@@ -269,17 +254,6 @@ def test_the_lock_of_a_killed_worker_leads_to_the_journal_and_so_expires(tmp_pat
     assert asked[0].is_file()
 
 
-def test_a_file_that_is_not_a_journal_is_named_and_not_changed(study):
-    given = study(mode="workers")
-    journal_file = given.results.root / given.workers[0].storage.place
-    journal_file.parent.mkdir(parents=True)
-    journal_file.write_text("plain text\n")
-    error = refused(given)
-    assert f"{journal_file}, line 1, is damaged, or not of an Optuna journal" in error.what
-    assert "restore the file" in error.remedy
-    assert journal_file.read_text() == "plain text\n"
-
-
 def test_the_definition_of_a_study_includes_the_data_of_its_trials():
     """Otherwise trials on other data would count as trials of the same study."""
     before, after = (
@@ -302,83 +276,3 @@ def test_a_study_of_rounds_is_exported_as_a_journal(study):
     assert [trial.value for trial in exported.trials] == [trial.score for trial in read(given.spec, given.results)]
     assert all(trial.user_attrs.get(HEARTBEAT) is None for trial in exported.trials)
     assert exported.trials[0].datetime_start.timestamp() == 1e9
-
-
-@pytest.fixture
-def finished(study):
-    """A finished study of workers, its journal and the lines of it."""
-    given = study(mode="workers", workers=1, trials=2, heartbeat=600.0)
-    (spec,) = given.workers
-    here = opened(spec, given.results)
-    while trial := worker.taken(here, spec):
-        tell(here, trial)
-    file = given.results.root / spec.storage.place
-    return given, file, file.read_bytes().splitlines(keepends=True)
-
-
-@pytest.mark.parametrize(
-    "damage", [b"garbage\n", b"[]\n", b"{}\n", b'{"op_code":99}\n', b"\0\0\0\n", b"\xff\xfe\n", None]
-)
-def test_a_damaged_line_is_named_and_the_journal_is_left_as_it_is(finished, damage):
-    given, file, lines = finished
-    for number in (1, 2, 3, 5, len(lines) - 1):
-        first = lines[number - 1]
-        line = first[: len(first) // 2] if damage is None else damage  # half a line, joined to the next
-        content = b"".join([*lines[: number - 1], line, *lines[number:]])
-        file.write_bytes(content)
-        for call in (lambda: recorded(given.spec, given.results), lambda: opened(given.workers[0], given.results)):
-            with pytest.raises(InputError) as caught:
-                call()
-            assert f"{file}, line {number}, is damaged" in caught.value.what
-            assert "move it away" in caught.value.remedy
-            assert "\n" not in str(caught.value)
-            assert file.read_bytes() == content
-
-
-def test_a_study_goes_on_behind_a_line_that_a_writer_did_not_finish(finished):
-    given, file, lines = finished
-    (spec,) = given.workers
-    for kept in (1, 2, 4, len(lines) - 1):
-        file.write_bytes(b"".join([*lines[:kept], lines[kept][:30]]))
-        here = opened(spec, given.results)
-        trial = here.ask(worker.distributions(spec.study.space))
-        tell(here, trial)
-        assert opened(spec, given.results).get_trials()[trial.number].value == score(trial.params)
-
-
-@pytest.mark.parametrize("lost", ["create", "param", "scores"])
-def test_a_line_that_was_lost_is_noticed(finished, lost):
-    given, file, lines = finished
-    words = {"create": b'"op_code":4', "param": b'"alpha"', "scores": b'"scores"'}[lost]
-    number = next(n for n, line in enumerate(lines) if words in line and n > 1)
-    file.write_bytes(b"".join([*lines[:number], *lines[number + 1 :]]))
-    with pytest.raises(InputError) as caught:
-        recorded(given.spec, given.results)
-    assert str(file) in caught.value.what
-    assert "damaged" in caught.value.what
-
-
-def test_a_damaged_database_is_named_with_a_remedy(study, tmp_path):
-    file = tmp_path / "study.db"
-    given = study(mode="workers", workers=1, trials=1, heartbeat=600.0, storage=f"sqlite:///{file}")
-    (spec,) = given.workers
-    here = opened(spec, given.results)
-    tell(here, worker.taken(here, spec))
-    whole = file.read_bytes()
-    for content in (b"plain text\n" * 50, whole[: len(whole) // 2], b"x" * 16 + whole[16:]):
-        file.write_bytes(content)
-        for call in (lambda: recorded(given.spec, given.results), lambda: opened(spec, given.results)):
-            with pytest.raises(InputError) as caught:
-                call()
-            assert str(file) in caught.value.what
-            assert "move it away" in caught.value.remedy
-            assert file.read_bytes() == content
-    file.unlink()
-    with pytest.raises(InputError, match="is missing"):
-        recorded(given.spec, given.results)
-    assert not file.exists()
-    file.write_bytes(whole)
-    with sqlite3.connect(file) as database:
-        database.execute("update trial_values set value = 0.1")
-    with pytest.raises(InputError, match=r"has the value 0\.1, and scores"):
-        recorded(given.spec, given.results)
