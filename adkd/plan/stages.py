@@ -78,7 +78,7 @@ ANALYSES = (
         "Write the main table and the significance tables.",
         f"{_ANALYSIS}.tables.stage",
         "write",
-        files=("published_results.csv",),
+        files=("published_results.csv", "published_settings.yaml"),
     ),
     Stage("figures", "Draw scores and differences.", f"{_ANALYSIS}.figures.stage", "write"),
     Stage("curve", "Draw the figure of an ablation.", f"{_ANALYSIS}.figures.curve", "write"),

@@ -88,5 +88,5 @@ def test_a_file_beside_the_code_is_part_of_the_plan_of_its_stage(planned):
         stage: plan.AnalysisSpec.read(planned.results.plan_file(stage), "adkd plan").files
         for stage in ("tables", "report")
     }
-    assert files["tables"].keys() == {"published_results.csv"}
+    assert files["tables"].keys() == {"published_results.csv", "published_settings.yaml"}
     assert files["report"].keys() == {"page.html", "style.css", "page.js"}

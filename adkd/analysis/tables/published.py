@@ -1,12 +1,17 @@
-"""Published numbers beside ours. What is published is in ``published_results.csv`` and nowhere else."""
+"""Published numbers beside ours.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+What is published is in ``published_results.csv``, how it was trained in ``published_settings.yaml``, and nowhere else.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.stats.over_seeds import seed_scores
@@ -17,53 +22,14 @@ from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import TASKS
 from adkd.plan.grid import Column, Grid, columns_of
-from adkd.plan.sections import StudentConfig
 from adkd.plan.specs import StudentSpec
 
 FILE = Path(__file__).with_name("published_results.csv")
+SETTINGS = Path(__file__).with_name("published_settings.yaml")
 COLUMNS = [
     *("source", "method", "task", "metric", "published"),
     *("reproduced_mean", "reproduced_sd", "n", "difference", "status"),
 ]
-WU, SUN = "Wu et al. 2023", "Sun et al. 2019"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How the models of a source were trained, as far as it is known and a config can choose it."""
-
-    student: StudentConfig
-    """What its students started from; the teacher was BERT-base."""
-    start: str
-    """The same in words."""
-    settings: Mapping[str, Mapping[str, Any]]
-    """Method -> setting -> value. A method that is not named here has no settings in the source."""
-    unknown: str
-    """What the source does not say, or no config can choose."""
-
-
-_RANDOM = {"batching": "random"}
-_BERT_ADAM = {"bias_correction": False, "adam_epsilon": 1e-6, "clip_by": "tensor"}
-PUBLISHED = {
-    WU: Setting(
-        StudentConfig(model="bert_l6_h768"),
-        "a BERT of 6 layers and 768 dimensions (bert_l6_h768)",
-        {"teacher": _RANDOM, "finetune": _RANDOM, "adkd": _RANDOM},
-        "the settings of its baselines are not published",
-    ),
-    SUN: Setting(
-        StudentConfig(from_teacher_layers=(0, 1, 2, 3, 4, 5)),
-        "the first six layers of BERT-base",
-        {
-            "teacher": _BERT_ADAM,
-            "finetune": _BERT_ADAM,
-            "vanilla_kd": _BERT_ADAM | {"mean_over_classes": True},
-            "pkd": _BERT_ADAM,
-        },
-        "it trained in the order of the files, without shuffling, and selected by accuracy",
-    ),
-}
-"""What the name of a source begins with -> its setting."""
 NOTHING = "No task of this plan has a published number to hold against ours.\n"
 
 
@@ -183,8 +149,14 @@ def _list(grid: Grid, source: str, compared: pd.DataFrame, marks: dict[str, str]
     return Table(source, header, rows, {marks[status]: status for status in dict.fromkeys(compared["status"])})
 
 
-def _setting(source: str) -> Setting:
-    return next(setting for name, setting in PUBLISHED.items() if source.startswith(name))
+@cache
+def _settings() -> dict[str, dict[str, Any]]:
+    """What the name of a source begins with -> how its models were trained."""
+    return yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))
+
+
+def _setting(source: str) -> dict[str, Any]:
+    return next(setting for name, setting in _settings().items() if source.startswith(name))
 
 
 def _other_models(grid: Grid, source: str) -> Iterator[str]:
@@ -192,10 +164,10 @@ def _other_models(grid: Grid, source: str) -> Iterator[str]:
     setting = _setting(source)
     if grid.teacher_model != "bert_base":
         yield f"the teacher is {grid.teacher_model}, not BERT-base"
-    if grid.student.given != setting.student.given:
+    if grid.student.given != setting["student"]:
         layers = grid.student.from_teacher_layers
         start = f"layers {list(layers)} of the teacher's checkpoint" if layers else grid.student.model
-        yield f"students start from {start}, not from {setting.start}"
+        yield f"students start from {start}, not from {setting['start']}"
     if not SOURCES[grid.source].real:
         yield "the data are made up"
     yield from (note for note in grid.notes if "(data." in note)
@@ -204,21 +176,29 @@ def _other_models(grid: Grid, source: str) -> Iterator[str]:
 def _other_settings(grid: Grid, source: str) -> Iterator[str]:
     """Settings of this plan's methods that are not those of a source."""
     planned = {(run.method, run.task): run for run in reversed(grid.runs)}
-    for method, published in _setting(source).settings.items():
-        others: dict[str, list[str]] = {}
+    others: dict[str, dict[str, list[str]]] = {}
+    for method, published in _setting(source)["settings"].items():
         for run in (run for (name, _), run in planned.items() if name == method):
             spec = grid.spec(run)
             given = asdict(spec.training) | (spec.settings if isinstance(spec, StudentSpec) else {})
             for name, value in published.items():
                 if given.get(name) != value:
-                    others.setdefault(f"{name} {_yaml(given.get(name))}, not {_yaml(value)}", []).append(run.task)
-        tasks = {task for name, task in planned if name == method}
-        for words, on in others.items():
-            yield f"{method} has {words}" + ("" if set(on) == tasks else f" ({', '.join(sorted(on))})")
+                    ours, theirs = (json.dumps(one).strip('"') for one in (given.get(name), value))
+                    words = f"{name} is {ours}, not {theirs}"
+                    others.setdefault(words, {}).setdefault(method, []).append(run.task)
+    for words, by_method in others.items():
+        where = [
+            method if set(on) == {task for name, task in planned if name == method} else f"{method} on {', '.join(on)}"
+            for method, on in by_method.items()
+        ]
+        yield f"{words} ({', '.join(where)})"
 
 
-def _yaml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _departures(grid: Grid, source: str) -> Iterator[str]:
+    """What is not as in a source, and what cannot be told."""
+    if found := [*_other_models(grid, source), *_other_settings(grid, source)]:
+        yield f"Not the setting of this source: {'; '.join(found)}."
+    yield _setting(source)["beyond"]
 
 
 def _notes(grid: Grid, source: str, compared: pd.DataFrame) -> Iterator[str]:
@@ -229,7 +209,5 @@ def _notes(grid: Grid, source: str, compared: pd.DataFrame) -> Iterator[str]:
     yield "Published: single values as printed; over how many runs is not stated with them, so no test is made."
     for status in dict.fromkeys(compared["status"]):
         yield f"Status of the published numbers: {status}."
-    if departures := [*_other_models(grid, source), *_other_settings(grid, source)]:
-        yield f"Not the setting of this source: {'; '.join(departures)}."
-    yield f"Unknown or not to be set: {_setting(source).unknown}."
+    yield from _departures(grid, source)
     yield selection_note(grid, "validation")
