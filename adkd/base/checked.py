@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from adkd.base import files
 from adkd.base.errors import InputError, missing
 from adkd.base.files import new_file, write_text
 
@@ -34,6 +35,15 @@ def refuse_changed(path: Path, actual: str, written: str, command: str) -> None:
     """Raises InputError if the sha256 of a file is not the one that was written."""
     if actual != written:
         raise InputError(f"sha256 of {path}", value=actual, allowed=written, remedy=f"rebuild it with: {command}")
+
+
+def damage(path: Path, digest: str) -> str | None:
+    """What is wrong with a file that should have this sha256, in words; None if it has it."""
+    try:
+        actual = files.sha256(path)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    return None if actual == digest else f"{path} is damaged: its sha256 is {actual}, not {digest}"
 
 
 def checksum_file(path: Path) -> Path:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
+from adkd.base.checked import damage
 from adkd.base.errors import InputError, unknown
 from adkd.base.files import check_writable, new_directory, sha256
 
@@ -119,9 +120,9 @@ def fetched(name: str, asset: Asset) -> Path:
         if not directory.is_dir():
             directory.unlink(missing_ok=True)  # a file or a link that leads nowhere
         with locked(directory):
-            if damage := _damage(directory, asset):
+            if reason := _damage(directory, asset):
                 if directory.is_dir():
-                    _refill(directory, asset, damage)
+                    _refill(directory, asset, reason)
                 else:
                     _fill(directory, asset)
     return directory
@@ -129,22 +130,15 @@ def fetched(name: str, asset: Asset) -> Path:
 
 def _damage(directory: Path, asset: Asset) -> str | None:
     """What is wrong with the first file of an asset that is missing or damaged."""
-    for file, expected in asset.files.items():
-        try:
-            digest = sha256(directory / file)
-        except OSError as error:
-            return f"{directory / file} cannot be read: {error.strerror}"
-        if digest != expected:
-            return f"{directory / file} is damaged: its sha256 is {digest}, not {expected}"
-    return None
+    return next(filter(None, (damage(directory / file, digest) for file, digest in asset.files.items())), None)
 
 
-def _refill(directory: Path, asset: Asset, damage: str) -> None:
-    log.warning("%s; fetching it again", damage)
+def _refill(directory: Path, asset: Asset, reason: str) -> None:
+    log.warning("%s; fetching it again", reason)
     try:
         _fill(directory, asset)
     except InputError as error:
-        raise error.within(damage) from None
+        raise error.within(reason) from None
 
 
 def _verify(name: str | Path, content: Path, expected: str, remedy: str) -> None:

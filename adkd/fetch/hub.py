@@ -6,21 +6,17 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from adkd.base.checked import damage
 from adkd.base.errors import InputError, first_line
 from adkd.base.files import sha256
-from adkd.fetch.stored_weights import weight_files
+from adkd.fetch.stored_weights import WEIGHTS, weight_files
 
 log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 5.0
 CONFIG = ("config.json", "tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json")
-WEIGHTS = (
-    ("model.safetensors",),
-    ("model.safetensors.index.json", "model-*.safetensors"),
-    ("pytorch_model.bin",),
-    ("pytorch_model.bin.index.json", "pytorch_model-*.bin"),
-)
-"""In order of preference; only the first form that a model has is downloaded."""
+FORMS = [patterns for whole, *sharded in WEIGHTS for patterns in ([whole], sharded)]
+"""Patterns of files of weights, in order of preference; only the first form that a model has is downloaded."""
 
 
 def snapshot(model: str, revision: str | None, weights: bool) -> Path:
@@ -43,11 +39,11 @@ def snapshot(model: str, revision: str | None, weights: bool) -> Path:
     remedy = "use an embedded or generated model, or name a local directory that holds this one"
     with _online(f'model "{model}"', remedy):
         directory = Path(download(revision=revision))
-        for patterns in WEIGHTS if weights else ():
+        for patterns in FORMS if weights else ():
             if not _is_complete(directory, weights):
-                snapshot_download(model, revision=directory.name, allow_patterns=list(patterns))
+                snapshot_download(model, revision=directory.name, allow_patterns=patterns)
         if not _is_complete(directory, weights):
-            forms = " or ".join(patterns[0] for patterns in WEIGHTS)
+            forms = " or ".join(patterns[0] for patterns in FORMS)
             raise InputError(f'model "{model}" lacks a configuration, a vocabulary or weights ({forms})')
     return directory
 
@@ -71,13 +67,13 @@ def dataset_file(dataset: str, file: str, revision: str, digest: str) -> Path:
     except (OSError, ValueError):  # not in the cache: ask the hub
         with _online(what, remedy):
             path = Path(download())
-    if damage := _damage(path, digest):
-        log.warning("%s; fetching it again", damage)
+    if reason := damage(path, digest):
+        log.warning("%s; fetching it again", reason)
         try:
             with _online(f"an undamaged copy of {what}", remedy):
                 path = Path(download(force_download=True))
         except InputError as error:
-            raise error.within(damage) from None
+            raise error.within(reason) from None
     if (actual := sha256(path)) != digest:
         raise InputError(
             f"{path}: sha256",
@@ -86,12 +82,6 @@ def dataset_file(dataset: str, file: str, revision: str, digest: str) -> Path:
             remedy=f"the hub sends another file; {remedy}",
         )
     return path
-
-
-def _damage(path: Path, digest: str) -> str | None:
-    """What is wrong with a file that should have this sha256."""
-    actual = sha256(path)
-    return None if actual == digest else f"{path} is damaged: its sha256 is {actual}, not {digest}"
 
 
 def _is_complete(directory: Path, weights: bool) -> bool:

@@ -12,10 +12,10 @@ from typing import Any
 from adkd.base.errors import InputError, first_line
 
 WEIGHTS = (
-    ("model.safetensors", "model.safetensors.index.json"),
-    ("pytorch_model.bin", "pytorch_model.bin.index.json"),
+    ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors"),
+    ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin"),
 )
-"""Files of weights in the order in which transformers looks for them: the whole, or the index of its shards."""
+"""Files of weights in the order in which transformers looks for them: the whole, or an index and its shards."""
 
 COPY = "copy or download the model again"
 
@@ -35,7 +35,7 @@ def weight_files(directory: Path) -> list[Path]:
     Raises:
         InputError: there are none, or a shard is missing.
     """
-    for whole, index in WEIGHTS:
+    for whole, index, _ in WEIGHTS:
         if (directory / whole).is_file():
             return [directory / whole]
         if (path := directory / index).is_file():
@@ -46,7 +46,7 @@ def weight_files(directory: Path) -> list[Path]:
             if absent := [shard for shard in shards if not shard.is_file()]:
                 raise InputError(f"{absent[0]} is missing", remedy=f"copy it there: {path} names it")
             return [path, *shards]
-    names = ", ".join(name for pair in WEIGHTS for name in pair)
+    names = ", ".join(name for whole, index, _ in WEIGHTS for name in (whole, index))
     raise InputError(f"{directory} has no weights", remedy=f"save the model as one of {names}")
 
 
