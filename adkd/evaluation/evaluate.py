@@ -1,7 +1,6 @@
 """Scores of any sequence classifier on a task's dev sets, whether this suite trained it or not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from adkd.data.batches import Examples
 from adkd.data.prepare import tokenise
 from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
-from adkd.fetch import checkpoints
+from adkd.fetch import origins
 from adkd.models.classifiers import location, read_classifier, read_config, read_tokenizer
 from adkd.training import runtime
 from adkd.training.run import predict
@@ -65,12 +64,12 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
     return {
         "spec": spec,
         "revision": revision,
-        "weights": checkpoints.weight_digests(Path(directory)),
+        "weights": origins.weight_digests(Path(directory)),
         "classes": list(order),
         "classes_known": known,
         "rows": {split: len(rows) for split, rows in labels.items()},
         "scores": {split: glue_scores(task, logits[split][:, columns], labels[split]) for split in logits},
-        "constant": {split: _constant(task, rows) for split, rows in labels.items()},
+        "constant": {split: metrics.floors(task, rows) for split, rows in labels.items()},
         "warnings": [
             *_better_order(task, order, logits, labels),
             *(f"{split} is a variant: {spec['variants'][split]}" for split in dev if split in spec["variants"]),
@@ -131,11 +130,6 @@ def _named_order(task: Task, config: PretrainedConfig) -> tuple[tuple[str, ...],
     if sorted(plain) == sorted(task.labels):
         return plain, "by their names in the model"
     return task.labels, f"assumed to be the task's order: the model names them {', '.join(names)}"
-
-
-def _constant(task: Task, labels: np.ndarray) -> dict[str, float]:
-    """Metric -> the score of the best constant prediction."""
-    return {name: metrics.floor(replace(task, metrics=(name,)), labels) for name in task.metrics}
 
 
 def _better_order(

@@ -8,19 +8,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from adkd.base.errors import InputError
 from adkd.base.validation import validated
 from adkd.fetch.encoder_config import EncoderConfig
-from adkd.fetch.stored_weights import COPY, Stored, listed, read_mapping, stored_weights, weight_files
+from adkd.fetch.stored_vocabulary import stored_vocabulary, vocabulary_digest
+from adkd.fetch.stored_weights import Stored, listed, read_mapping, stored_weights, weight_files
 
 FAMILY = "bert"
 """``model_type`` of the encoders that can be teachers and students."""
-VOCABULARIES = ("tokenizer.json", "vocab.txt")
-"""Files of a vocabulary in the order in which transformers looks for them."""
 PRECISIONS = {"F64", "F32", "F16", "BF16"}
 """Of stored numbers; all are read as float32."""
 SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
@@ -89,12 +87,7 @@ class EncoderFiles:
         Raises:
             InputError: there is no vocabulary, or it cannot be read.
         """
-        for file in VOCABULARIES:
-            path = self.directory / file
-            if path.is_file():
-                return _tokens_of(path) if file.endswith(".json") else _lines(path)
-        names = " or ".join(VOCABULARIES)
-        raise InputError(f"{self.directory} has no vocabulary", remedy=f"copy the model's own {names} there")
+        return stored_vocabulary(self.directory)
 
     @property
     def vocabulary_digest(self) -> str:
@@ -163,11 +156,6 @@ class EncoderFiles:
                 )
 
 
-def vocabulary_digest(tokens: Iterable[str]) -> str:
-    """sha256 of the ``vocab.txt`` with these tokens, in the order of their numbers."""
-    return sha256("".join(f"{token}\n" for token in tokens).encode()).hexdigest()
-
-
 def _pooled(stored: Mapping[str, Stored]) -> bool:
     return any(name.startswith("pooler.") for name in stored)
 
@@ -180,28 +168,3 @@ def _prefix(stored: Iterable[str], missing: list[str]) -> str | None:
 def _by_number(name: str) -> list[Any]:
     """Sorts layer 2 before layer 10."""
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"\.", name)]
-
-
-def _lines(path: Path) -> dict[str, int]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            return {line.rstrip("\n"): number for number, line in enumerate(file)}
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}", remedy=COPY) from error
-
-
-def _tokens_of(path: Path) -> dict[str, int]:
-    content = read_mapping(path)
-    try:
-        vocabulary = content["model"]["vocab"]
-        if isinstance(vocabulary, list):  # of pairs of token and score
-            vocabulary = {token: number for number, (token, _) in enumerate(vocabulary)}
-        added = {token["content"]: token["id"] for token in content.get("added_tokens", ())}
-        tokens = vocabulary | added
-        if any(type(number) is not int or number < 0 for number in tokens.values()):
-            raise TypeError("a token has no number")
-        if len(set(tokens.values())) < len(tokens):
-            raise ValueError("two tokens have one number")
-        return tokens
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} has no vocabulary that can be read: {error!r}", remedy=COPY) from error

@@ -64,6 +64,6 @@ def _make(place: Path) -> None:
     with new_directory(place) as new:
         model.config.save_pretrained(new)
         save_file(model.state_dict(), new / "model.safetensors", metadata={"format": "pt"})
-        (new / "vocab.txt").write_text("".join(f"{word}\n" for word in VOCABULARY))
-        (new / "tokenizer_config.json").write_text(json_text(settings))
+        (new / "vocab.txt").write_text("".join(f"{word}\n" for word in VOCABULARY), encoding="utf-8")
+        (new / "tokenizer_config.json").write_text(json_text(settings), encoding="utf-8")
         write_json(new / LIST, {file.name: file_sha256(file) for file in sorted(new.iterdir())})

@@ -4,7 +4,7 @@ from typing import Any
 
 from adkd.base.records import Record, Report
 from adkd.data.spec import DataReport
-from adkd.fetch.checkpoints import Origin
+from adkd.fetch.origins import Origin
 from adkd.plan.specs import (
     ExplainSpec,
     LatencySpec,

@@ -8,7 +8,7 @@ from typing import Any
 
 from adkd.base.records import Spec
 from adkd.data.spec import DataSpec
-from adkd.fetch import checkpoints
+from adkd.fetch import origins
 from adkd.methods import settings
 from adkd.methods.method_config import STORED, MethodConfig, TokenMap
 from adkd.plan import config as configs
@@ -182,7 +182,7 @@ class Student:
             max_length=data.max_length,
             tokenizer=self.config.teacher.model,
             seed=0,
-            external_files=checkpoints.local_files(self.config.teacher.model, weights=False),
+            external_files=origins.local_files(self.config.teacher.model, weights=False),
         )
 
     def _teacher(self) -> TeacherSpec:
@@ -197,7 +197,7 @@ class Student:
             # Its dev score decides whether it may teach, whatever is reported.
             evaluate=tuple(configs.evaluated(self.config, self.task, ["validation"])),
             inputs=OfData(data=self.data),
-            external_files=checkpoints.local_files(teacher.model, weights=True),
+            external_files=origins.local_files(teacher.model, weights=True),
             **self._common("teacher"),
         )
 
@@ -223,5 +223,5 @@ class Student:
             "teacher_model": self.config.teacher.model,
             "selection": self.config.selection,
             "inputs": OfSignals(data=self.data, signals=self.signals, teacher=self.teacher if live else None),
-            "external_files": checkpoints.local_files(start, weights=True),
+            "external_files": origins.local_files(start, weights=True),
         }

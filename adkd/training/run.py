@@ -22,7 +22,7 @@ from adkd.data.spec import DataReport
 from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
 from adkd.fetch import checkpoints
-from adkd.fetch.checkpoints import Origin
+from adkd.fetch.origins import Origin
 from adkd.methods.contract import Method
 from adkd.models.encoder import check_reads, head, name_classes, save_classifier
 from adkd.models.passes import logits_of
@@ -146,7 +146,7 @@ def trained_model(
     began, started = time.perf_counter(), time.time()
     task = task_named(spec.task)
     data = results.directory(spec.inputs.data)
-    check_reads(learner.model, DataReport.read(data / "data.json", "snakemake").spec.max_length, len(task.text))
+    check_reads(learner.model, DataReport.of(data).spec.max_length, len(task.text))
     watch = Watch(task, data, spec.selection, device)
 
     def score(model: PreTrainedModel) -> float:
@@ -201,7 +201,7 @@ def train_and_write(
         splits = {split: trained.watch.logits[trained.kept].get(split) for split in spec.evaluate}
         scores = write_predictions(folder / "predictions", model, task, data, splits, device)
         accept(scores)
-        about = DataReport.read(data / "data.json", "snakemake").spec
+        about = DataReport.of(data).spec
         save_classifier(model, checkpoints.tokenizer(about.tokenizer), about.max_length, folder / "model")
         report = RunReport(
             spec=spec,

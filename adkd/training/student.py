@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from adkd.base.errors import InputError
 from adkd.data.batches import data_fingerprint
 from adkd.data.tasks import task as task_named
-from adkd.fetch import checkpoints
+from adkd.fetch import checkpoints, origins
 from adkd.methods import registry
 from adkd.methods.contract import Setup
 from adkd.models.encoder import checkpoint_shape, load_frozen, new_classifier, shape
@@ -49,7 +49,7 @@ def new_learner(spec: LearnerSpec, results: Results, device: torch.device) -> Le
     setup = Setup(task.outputs, task.regression, checkpoint_shape(spec.teacher_model), shape(student))
     if reason := config.fits(setup.teacher, setup.student):
         raise InputError(f"{spec.method} does not fit this teacher and student: {reason}")
-    origin = checkpoints.origin(spec.student.model or spec.teacher_model)
+    origin = origins.origin(spec.student.model or spec.teacher_model)
     return Learner(student, kind(config, setup), Teacher(stored, live), origin)
 
 

@@ -9,7 +9,7 @@ from adkd.data import metrics
 from adkd.data.batches import Batch, Examples
 from adkd.data.tasks import Task
 from adkd.data.tasks import task as task_named
-from adkd.fetch import checkpoints
+from adkd.fetch import origins
 from adkd.methods import contract
 from adkd.methods.contract import LossTerms, Pass, Phase, Setup
 from adkd.methods.losses import mean, task_loss
@@ -51,7 +51,7 @@ def train(spec: TeacherSpec, results: Results) -> None:
     def accept(scores: Scores) -> None:
         check_floor(task, scores, data, spec.margin)
 
-    train_and_write(spec, results, Learner(model, method, Teacher({}), checkpoints.origin(spec.model)), device, accept)
+    train_and_write(spec, results, Learner(model, method, Teacher({}), origins.origin(spec.model)), device, accept)
 
 
 def check_floor(task: Task, scores: Scores, data: Path, margin: float) -> None:

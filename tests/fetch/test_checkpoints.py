@@ -7,7 +7,7 @@ import pytest
 
 from adkd.base.errors import InputError
 from adkd.base.files import sha256
-from adkd.fetch import checkpoints, tiny_bert
+from adkd.fetch import checkpoints, origins, tiny_bert
 from adkd.fetch.checkpoints import Shape
 
 
@@ -52,7 +52,7 @@ def hub(tmp_path, monkeypatch) -> Path:
 def test_a_model_in_the_hubs_cache_is_found_though_its_readme_is_not_there(hub):
     for commit in COMMITS:
         assert checkpoints.location(f"owner/name@{commit}") == (str(hub / "snapshots" / commit), commit)
-    assert checkpoints.origin(f"owner/name@{COMMITS[0]}").commit == COMMITS[0]
+    assert origins.origin(f"owner/name@{COMMITS[0]}").commit == COMMITS[0]
 
 
 def test_a_model_that_is_not_pinned_is_named_with_its_commit(hub, caplog):
@@ -72,8 +72,8 @@ def test_damaged_weights_in_the_hubs_cache_are_named(hub):
     blob.parent.mkdir()
     link.replace(blob)
     link.symlink_to(blob)
-    assert checkpoints.origin(f"owner/name@{COMMITS[0]}").sha256 == {"model.safetensors": blob.name}
+    assert origins.origin(f"owner/name@{COMMITS[0]}").sha256 == {"model.safetensors": blob.name}
     blob.write_bytes(blob.read_bytes()[:-1] + b"x")
     with pytest.raises(InputError) as caught:
-        checkpoints.origin(f"owner/name@{COMMITS[0]}")
+        origins.origin(f"owner/name@{COMMITS[0]}")
     assert (caught.value.what, caught.value.allowed) == (f"sha256 of {link}", blob.name)

@@ -11,7 +11,7 @@ from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from adkd.base.errors import InputError
 from adkd.base.files import read_json, write_json
-from adkd.fetch import checkpoints, tiny_bert
+from adkd.fetch import checkpoints, origins, tiny_bert
 from adkd.models.encoder import head, new_classifier
 from adkd.plan.checks import validate
 from adkd.plan.config import CONFIGS, load_config
@@ -111,7 +111,7 @@ def test_what_the_file_says_is_trained_in_float32(source, model, change):
     fresh = new_classifier(str(source), 3, task="mnli", seed=1)
     assert torch.equal(head(built).weight, head(fresh).weight)
     assert checkpoints.known(str(model)).vocabulary == checkpoints.known("tiny_bert").vocabulary
-    assert all(len(digest) == 64 for digest in checkpoints.origin(str(model)).sha256.values())
+    assert all(len(digest) == 64 for digest in origins.origin(str(model)).sha256.values())
 
 
 def test_a_pooler_may_be_drawn_but_not_half_of_it(model):
