@@ -108,12 +108,29 @@ def test_without_a_published_task_the_file_says_so(tree):
     assert published.NOTHING in text
 
 
-def test_an_undefined_score_is_a_dash_and_no_difference(tree):
+def test_a_seed_without_a_score_is_left_out_and_named(tree):
     results = tree(tasks=("stsb",), seeds=(1, 2))
     replaced(results, "students/finetune/stsb/seed-1", scores={"validation": {"spearmanr": None, "pearsonr": None}})
     found, text = made(results)
     one = found.set_index(["method", "task"]).loc[("finetune", "stsb")]
-    assert one["n"] == 2
-    assert np.isnan(one["difference"])
-    assert "undefined in at least one run" in text
+    scores = pd.read_csv(results / "scores.csv").query("method == 'finetune' and metric == 'spearmanr' and seed == '2'")
+    assert one["n"] == 1
+    assert one["reproduced_mean"] == pytest.approx(100 * scores["value"].item())
+    assert one["note"] == "no score (seed 1)"
+    assert "</sup> no score (seed 1)" in text
+    assert "nan" not in text
+
+
+def test_a_method_of_which_every_seed_failed_is_a_dash_with_the_reason(tree):
+    results = tree(tasks=("stsb",), seeds=(1, 2))
+    for seed in (1, 2):
+        (results / f"students/finetune/stsb/seed-{seed}/metrics.json").unlink()
+    grid = Grid.load(results / "plan/grid.json")
+    collect(grid, incomplete=True)
+    tables.write(grid)
+    text = (results / "tables/published.md").read_text()
+    assert "</sup> no result (seeds 1, 2)" in text
+    beside, _ = published.lists(grid, pd.read_csv(results / "tables/published.csv"))[0]
+    assert "finetune" in [row.name for row in beside.rows]
+    assert "no result (seeds 1, 2)" in beside.footnotes.values()
     assert "nan" not in text

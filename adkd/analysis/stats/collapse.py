@@ -50,13 +50,14 @@ def outlying(values: Array, best_constant: float) -> list[int]:
     return [int(place) for place in np.flatnonzero(low & (others.mean() - values > limit))]
 
 
-def remarks(scores: pd.DataFrame, method: str, column: Column) -> str:
+def remarks(scores: pd.DataFrame, method: str, column: Column, metric: str | None = None) -> str:
     """What a reader has to know of one method's seeds in one column, in words; empty if there is nothing.
 
     Args:
         scores: ``scores.csv``.
+        metric: one of the task's; its main metric if not given.
     """
-    rows = _rows(scores, method, column)
+    rows = _rows(scores, method, column, metric or column.metric)
     rows = rows.assign(note=rows["note"].fillna(""))
     notes = rows["note"]
     reasons = dict.fromkeys(note for note in notes if note)
@@ -73,16 +74,16 @@ def remarks(scores: pd.DataFrame, method: str, column: Column) -> str:
 
 def flagged(scores: pd.DataFrame, method: str, column: Column) -> set[str]:
     """The seeds of one method in one column whose predictions are constant or whose score is outlying."""
-    rows = _rows(scores, method, column).dropna(subset="value")
+    rows = _rows(scores, method, column, column.metric).dropna(subset="value")
     if rows.empty:
         return set()
     apart = outlying(rows["value"].to_numpy(dtype=float), float(rows["best_constant"].iloc[0]))
     return {*rows["seed"].iloc[apart], *rows.loc[rows["note"].notna(), "seed"]}
 
 
-def _rows(scores: pd.DataFrame, method: str, column: Column) -> pd.DataFrame:
+def _rows(scores: pd.DataFrame, method: str, column: Column, metric: str) -> pd.DataFrame:
     same = (scores["method"] == method) & (scores["task"] == column.task.name)
-    return scores[same & (scores["split"] == column.split) & (scores["metric"] == column.metric)]
+    return scores[same & (scores["split"] == column.split) & (scores["metric"] == metric)]
 
 
 def _seeds(names: Sequence[str]) -> str:

@@ -14,10 +14,11 @@ import pandas as pd
 import yaml
 
 from adkd.analysis.stats import over_seeds
+from adkd.analysis.stats.collapse import remarks
 from adkd.analysis.stats.over_seeds import seed_scores
 from adkd.analysis.stats.significance import AVERAGE
 from adkd.analysis.tables.table import Cell, Footnotes, Row, Table, headings
-from adkd.analysis.tables.wording import NOT_PLANNED, UNDEFINED, selection_note, spans
+from adkd.analysis.tables.wording import NOT_PLANNED, notes_on, selection_note, spans
 from adkd.data.metrics import metric_title
 from adkd.data.sources import SOURCES
 from adkd.data.tasks import TASKS
@@ -28,7 +29,7 @@ FILE = Path(__file__).with_name("published_results.csv")
 SETTINGS = Path(__file__).with_name("published_settings.yaml")
 COLUMNS = [
     *("source", "method", "task", "metric", "published"),
-    *("reproduced_mean", "reproduced_sd", "n", "difference", "status"),
+    *("reproduced_mean", "reproduced_sd", "n", "difference", "status", "note"),
 ]
 NOTHING = "No task of this plan has a published number to hold against ours.\n"
 
@@ -51,14 +52,15 @@ def compared(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
         ours[AVERAGE] = _mean([values for name, values in ours.items() if _columns()[name].averaged])
         for row in of_method.itertuples():
             mean, sd, n = over_seeds.mean_and_sd(100 * ours[row.task].to_numpy())
-            rows.append((source, method, row.task, row.metric, row.value, mean, sd, n, mean - row.value, row.status))
+            about = (row.status, _remarks(ours_of, method, row.task, row.metric) or None)
+            rows.append((source, method, row.task, row.metric, row.value, mean, sd, n, mean - row.value, *about))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def tables(grid: Grid, compared: pd.DataFrame) -> list[Table]:
     """One table per source that has a task of the grid: published, reproduced and difference, line by line."""
     by_source = compared.groupby("source", sort=False)
-    return [_table(grid, str(source), rows) for source, rows in by_source if (rows["n"] > 0).any()]
+    return [_table(grid, str(source), rows) for source, rows in by_source if _run(rows).any()]
 
 
 def lists(grid: Grid, compared: pd.DataFrame) -> list[tuple[Table, Table]]:
@@ -70,8 +72,8 @@ def lists(grid: Grid, compared: pd.DataFrame) -> list[tuple[Table, Table]]:
     pairs = []
     for source, rows in compared.groupby("source", sort=False):
         footnotes = Footnotes()
-        marks = {status: footnotes.mark(status) for status in rows["status"].unique()}
-        run = rows["reproduced_mean"].notna()
+        marks = {text: footnotes.mark(text) for text in [*rows["status"], *rows["note"].dropna()]}
+        run = _run(rows)
         pairs.append((_list(grid, str(source), rows[run], marks, True), _list(grid, str(source), rows[~run], marks)))
     return pairs
 
@@ -83,14 +85,26 @@ def _columns() -> dict[str, Column]:
 
 
 def _ours(scores: dict[Any, pd.DataFrame], method: str, name: str, metric: str) -> pd.Series:
-    """[seeds] our scores for a published number, as fractions; empty if nothing was run for it.
+    """[seeds] our scores for a published number that are defined, as fractions; empty if nothing was run for it.
 
     Args:
         scores: (method, task) -> rows of ``scores.csv``.
     """
     column = _columns()[name]
     run = scores.get((method, column.task.name))
-    return pd.Series(dtype=float) if run is None else seed_scores(run, method, column, metric)
+    return pd.Series(dtype=float) if run is None else seed_scores(run, method, column, metric).dropna()
+
+
+def _remarks(scores: dict[Any, pd.DataFrame], method: str, name: str, metric: str) -> str:
+    """What a reader has to know of our seeds beside a published number; nothing of an average."""
+    column = _columns().get(name)
+    run = scores.get((method, column.task.name)) if column else None
+    return "" if column is None or run is None else remarks(run, method, column, metric)
+
+
+def _run(compared: pd.DataFrame) -> pd.Series:
+    """Which published numbers have runs of ours beside them, failed ones included."""
+    return (compared["n"] > 0) | compared["note"].notna()
 
 
 def _mean(of_tasks: list[pd.Series]) -> pd.Series:
@@ -102,14 +116,14 @@ def _mean(of_tasks: list[pd.Series]) -> pd.Series:
 
 def _table(grid: Grid, source: str, compared: pd.DataFrame) -> Table:
     names = list(dict.fromkeys(compared["task"]))
-    names.sort(key=lambda name: (name == AVERAGE, name not in set(compared.loc[compared["n"] > 0, "task"])))
+    names.sort(key=lambda name: (name == AVERAGE, name not in set(compared.loc[_run(compared), "task"])))
     metrics = compared.drop_duplicates("task").set_index("task")["metric"]
     footnotes = Footnotes()
     rows = []
     for method, of_method in compared.groupby("method", sort=False):
         by_task = of_method.set_index("task").reindex(names)
         rows.append(Row(f"{method}: published", [Cell(value) for value in by_task["published"]]))
-        if (of_method["n"] > 0).any():
+        if _run(of_method).any():
             reproduced = [_reproduced(name, row, footnotes) for name, row in by_task.iterrows()]
             rows.append(Row(f"{method}: reproduced", reproduced))
             rows.append(Row(f"{method}: difference", [Cell(value, "+.1f") for value in by_task["difference"]]))
@@ -127,26 +141,29 @@ def _reproduced(name: object, row: pd.Series, footnotes: Footnotes) -> Cell:
     """Our mean of one column; ``row`` is blank where nothing was published."""
     if pd.isna(row["n"]):
         return Cell()
+    if pd.notna(row["note"]):
+        return Cell(row["reproduced_mean"], sd=row["reproduced_sd"], mark=footnotes.mark(row["note"]))
     if not row["n"]:
-        return footnotes.dash("not every task of it is in this plan" if name == AVERAGE else NOT_PLANNED)
-    if pd.isna(row["reproduced_mean"]):
-        return footnotes.dash(UNDEFINED)
+        return footnotes.dash("not every task of it has a score of the same seed" if name == AVERAGE else NOT_PLANNED)
     return Cell(row["reproduced_mean"], sd=row["reproduced_sd"])
 
 
 def _list(grid: Grid, source: str, compared: pd.DataFrame, marks: dict[str, str], ours: bool = False) -> Table:
-    """``marks``: what is known about a number -> the letter of its footnote; ``ours``: whether to list our means."""
+    """``marks``: a status, or a note on our seeds -> the letter of its footnote; ``ours``: whether to list our means."""
     columns = _columns()
     rows = []
     for row in compared.itertuples():
         title = columns[row.task].title if row.task in columns else row.task
         cells = [Cell(words=title), Cell(words=metric_title(row.metric)), Cell(row.published, mark=marks[row.status])]
         if ours:
-            cells += [Cell(row.reproduced_mean, sd=row.reproduced_sd), Cell(row.n, ".0f"), Cell(row.difference, "+.1f")]
+            here = Cell(row.reproduced_mean, sd=row.reproduced_sd, mark=marks.get(row.note, ""))
+            cells += [here, Cell(row.n, ".0f"), Cell(row.difference, "+.1f")]
         rows.append(Row(row.method, cells, "reference" * (row.method == grid.reference)))
     header = headings("method", "task", "metric", "published")
     header += headings("here", "n", "here − published") if ours else []
-    return Table(source, header, rows, {marks[status]: status for status in dict.fromkeys(compared["status"])})
+    footnotes = {marks[text]: text for text in [*compared["status"], *compared["note"].dropna()]}
+    notes = [*_departures(grid, source), *notes_on(compared["note"])] if ours else []
+    return Table(source, header, rows, footnotes, notes)
 
 
 @cache
@@ -211,3 +228,4 @@ def _notes(grid: Grid, source: str, compared: pd.DataFrame) -> Iterator[str]:
         yield f"Status of the published numbers: {status}."
     yield from _departures(grid, source)
     yield selection_note(grid, "validation")
+    yield from notes_on(compared["note"])

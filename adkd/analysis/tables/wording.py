@@ -11,10 +11,7 @@ from adkd.analysis.stats.collapse import NORMAL, RULE
 from adkd.analysis.tables.table import DASH, Cell, Row
 from adkd.plan.grid import TEACHER, Grid
 
-UNDEFINED = "undefined in at least one run"
 NOT_PLANNED = "not in this plan"
-
-
 CONSTANT_RULE = (
     "Constant predictions: the same answer for every example. A correlation is undefined then and counts as 0, as do "
     "Matthews' correlation and, where nothing is predicted positive, F1."
