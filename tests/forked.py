@@ -12,7 +12,7 @@ import runpy
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib import import_module
@@ -118,11 +118,15 @@ def carry_out(client: socket.socket) -> int:
     os.environ.clear()
     os.environ.update(variables)
     sys.argv = [module, *arguments]
+    if module == "adkd":
+        return exit_status(import_module("adkd.__main__").main)
+    return exit_status(lambda: runpy.run_module(module, run_name="__main__", alter_sys=True))
+
+
+def exit_status(command: Callable[[], object]) -> int:
+    """Carry out a command as a process of its own would: its exit status; an error is printed with its traceback."""
     try:
-        if module == "adkd":
-            import_module("adkd.__main__").main()
-        else:
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        command()
         status: object = 0
     except SystemExit as stop:
         status = stop.code or 0

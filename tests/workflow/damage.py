@@ -17,7 +17,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+
+from tests.forked import exit_status
 
 KINDS = ("flipped", "truncated", "emptied", "deleted", "directory", "html", "unreadable", "another")
 OUTCOMES = ("named", "rebuilt", "harmless", "traceback", "unnamed", "silent")
@@ -88,30 +91,14 @@ def run(folder: Path, *arguments: str) -> tuple[int, str]:
                 # pytest has put files of its own in their place
                 sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
                 os.environ |= {"ADKD_CACHE": "cache", "ADKD_LEASE_DIR": str(folder / "leases")}
-                os._exit(_carried_out(arguments))
+                heed_permissions()
+                sys.argv = ["adkd", *arguments]
+                os._exit(exit_status(import_module("adkd.__main__").main))
             finally:
                 os._exit(70)
         status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         output.seek(0)
         return status, output.read().decode(errors="replace")
-
-
-def _carried_out(arguments: tuple[str, ...]) -> int:
-    from adkd.__main__ import main
-
-    heed_permissions()
-    sys.argv = ["adkd", *arguments]
-    try:
-        main()
-        status: object = 0
-    except SystemExit as stop:
-        status = stop.code or 0
-    except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
-        status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return status if isinstance(status, int) else 1
 
 
 def heed_permissions() -> None:
