@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -163,6 +163,20 @@ class Report(Sealed, Generic[S]):
     spec: S
     files: dict[str, StoredFile] = {}
     """Every other file of the result, by its path in the directory of the result."""
+
+    @classmethod
+    def read(cls, path: Path, command: str) -> Self:
+        """The report in a file, of the result whose directory the file lies in.
+
+        Raises:
+            InputError: as for any record; or it is the report of another result.
+        """
+        report = super().read(path, command)
+        name = PurePath(report.spec.result).parts
+        if path.absolute().parent.parts[-len(name) :] != name:
+            remedy = f"rebuild it with: {command}"
+            raise InputError(f"{path} is the report of {report.spec.result}", remedy=remedy)
+        return report
 
     def write_last(self, path: Path) -> None:
         """Write the report of a result all of whose other files lie in the directory already, with their hashes."""

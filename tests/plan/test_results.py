@@ -11,6 +11,7 @@ from adkd.plan import plan
 from adkd.plan.checks import validate
 from adkd.plan.config import CONFIGS, load_config
 from adkd.plan.grid import Grid
+from adkd.plan.reports import RunReport
 from adkd.plan.results import Results, read_spec
 from adkd.plan.specs import DataSpec, StudentSpec
 
@@ -89,3 +90,16 @@ def test_a_result_is_made_by_exactly_its_spec(results):
         results.report(other)
     assert "threads was 1, the plan has 2" in stale.value.what
     assert stale.value.remedy == f"rebuild it with: {command}"
+
+
+def test_a_report_that_lies_in_the_place_of_another_is_refused_with_what_rebuilds(results):
+    write_run(results, results.spec(STUDENT, StudentSpec), {})
+    file = results.report_file(STUDENT, "student")
+    assert RunReport.read(file, "").spec.result == STUDENT
+    place = results.report_file("students/vanilla_kd/stsb/seed-11", "student")
+    place.parent.mkdir(parents=True)
+    file.rename(place)
+    with pytest.raises(InputError) as caught:
+        RunReport.read(place, "adkd student X")
+    assert caught.value.what == f"{place} is the report of {STUDENT}"
+    assert caught.value.remedy == "rebuild it with: adkd student X"
