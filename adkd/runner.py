@@ -39,7 +39,10 @@ def _run_file(file: Path, stage: str, digest: str | None, results: Results, name
     if stage == "trial" and results.is_up_to_date(spec):
         log.info("%s is up to date", results.directory(name))
         return
-    run(spec, results)
+    try:
+        run(spec, results)
+    except InputError as error:  # the spec asks for what is wrong, if it is not wrong itself
+        raise error.within(str(file)) from error
 
 
 def run(spec: Spec, results: Results) -> None:

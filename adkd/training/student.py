@@ -37,7 +37,7 @@ def new_learner(spec: LearnerSpec, results: Results, device: torch.device) -> Le
         InputError: the teacher and the student do not fit the method, or do not share a vocabulary.
     """
     task = task_named(spec.task)
-    kind = registry.load(spec.method)
+    kind, config = registry.load(spec.method), registry.configure(spec.method, spec.settings)
     student = new_student(spec, task.outputs, eager=kind.second_order)
     inputs = spec.inputs
     fingerprint = data_fingerprint(results.directory(inputs.data))
@@ -45,7 +45,6 @@ def new_learner(spec: LearnerSpec, results: Results, device: torch.device) -> Le
     live = None
     if inputs.teacher:
         live = load_frozen(results.model(inputs), device)
-    config = registry.configure(spec.method, spec.settings)
     setup = Setup(task.outputs, task.regression, checkpoint_shape(spec.teacher_model), shape(student))
     if reason := config.fits(setup.teacher, setup.student):
         raise InputError(f"{spec.method} does not fit this teacher and student: {reason}")

@@ -72,6 +72,21 @@ def test_a_job_stops_if_its_spec_is_not_the_planned_one(planned):
     assert not planned.results.directory(result).exists()
 
 
+@pytest.mark.parametrize(
+    ("result", "change", "value"),
+    [
+        ("data/stsb", {"task": "stsc"}, "stsc"),
+        ("students/adkd/stsb/seed-1", {"settings": {"terls": 1}}, "terls"),
+    ],
+)
+def test_a_job_names_the_spec_that_holds_what_is_wrong(planned, result, change, value):
+    file, spec = planned.results.plan_file(result), planned.specs[result]
+    spec.model_copy(update=change).write(file)
+    with pytest.raises(InputError) as caught:
+        runner.run_file(file, spec.stage)
+    assert (caught.value.value, caught.value.where) == (value, (str(file),))
+
+
 def test_an_analysis_stops_if_its_grid_is_not_the_planned_one(planned):
     file, digest = planned.results.plan_file(MAIN), planned.digest(MAIN)
     planned.grid().model_copy(update={"seeds": ("1",)}).write(file)
