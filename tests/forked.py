@@ -88,15 +88,9 @@ def served(folder: Path) -> Iterator[Path]:
 
 def serve(listening: socket.socket) -> None:
     """Fork a process for every command that arrives, for ever."""
-    import gc
     import signal
 
-    from adkd.plan.stages import STAGES
-
-    for stage in STAGES.values():
-        _ = stage.work  # imports its module
-    gc.freeze()
-    gc.enable()
+    import_stages()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the processes
     while True:
         client, _ = listening.accept()
@@ -106,6 +100,18 @@ def serve(listening: socket.socket) -> None:
             client.sendall(b"%d" % carry_out(client))
             os._exit(0)
         client.close()
+
+
+def import_stages() -> None:
+    """Import all that the commands need, so that forks have it."""
+    import gc
+
+    from adkd.plan.stages import STAGES
+
+    for stage in STAGES.values():
+        _ = stage.work  # imports its module
+    gc.freeze()
+    gc.enable()
 
 
 def carry_out(client: socket.socket) -> int:

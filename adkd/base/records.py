@@ -46,13 +46,6 @@ class Record(BaseModel):
         """Write the record; the file appears whole or not at all."""
         write_text(path, self.file_text())
 
-    def write_if_changed(self, path: Path) -> bool:
-        """Write the record unless the file holds it already, whose time stamp then stays. True if written."""
-        if self.is_in(path):
-            return False
-        self.write(path)
-        return True
-
     @classmethod
     def read(cls, path: Path, command: str) -> Self:
         """The record in a file.

@@ -188,7 +188,7 @@ class Grid(Sealed):
 
     def command(self, run: Run) -> str:
         """What to type to make a run."""
-        return f"adkd {self.stage(run)} {self.results.plan_file(run.result)}"
+        return self.results.command(run.result, self.stage(run))
 
     @staticmethod
     def stage(run: Run) -> str:

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from adkd.base.checked import reading
 from adkd.base.errors import InputError
 from adkd.base.files import read_json
-from adkd.base.records import Inputs, Record, Report, Spec, command_for, difference
+from adkd.base.records import Inputs, Record, Report, Spec, difference
 from adkd.plan.reports import (
     DataReport,
     ExplainReport,
@@ -93,13 +93,12 @@ class Results:
             InputError: it is missing or damaged.
         """
         stage, name = next((stage, name) for stage, name in inputs.names() if stage in ("teacher", "student"))
-        directory = self.directory(name)
-        report = RunReport.read(self.report_file(name, stage), command_for(directory, stage))
-        return report.folder(directory, "model")
+        report = RunReport.read(self.report_file(name, stage), self.command(name, stage))
+        return report.folder(self.directory(name), "model")
 
-    def command(self, spec: Spec) -> str:
+    def command(self, name: str, stage: str) -> str:
         """What to type to make a result."""
-        return f"adkd {spec.stage} {self.plan_file(spec.result)}"
+        return f"adkd {stage} {self.plan_file(name)}"
 
     def spec(self, name: str, kind: type[S]) -> S:
         """The planned spec of a result.
@@ -114,7 +113,7 @@ class Results:
                 f"the stage of {file}", value=spec.stage, allowed=f'"{kind.model_fields["stage"].default}"'
             )
         if spec.result != name:
-            raise InputError(f"{file} is the spec of {spec.result}", remedy="a spec stays where the plan puts it")
+            raise InputError(f"{file} is the spec of {spec.result}", remedy="rebuild it with: adkd plan")
         return spec
 
     def report(self, spec: S) -> Any:
@@ -129,7 +128,7 @@ class Results:
             raise InputError(
                 f"{self.report_file(spec.result, spec.stage)} was made by another spec: {where} was {before}, the plan "
                 f"has {now}",
-                remedy=f"rebuild it with: {self.command(spec)}",
+                remedy=f"rebuild it with: {self.command(spec.result, spec.stage)}",
             )
         return report
 
@@ -139,7 +138,8 @@ class Results:
         Raises:
             InputError: the result is missing, or its report cannot be read.
         """
-        return REPORTS[spec.stage].read(self.report_file(spec.result, spec.stage), self.command(spec))
+        place = spec.result, spec.stage
+        return REPORTS[spec.stage].read(self.report_file(*place), self.command(*place))
 
     def is_made(self, spec: Spec) -> bool:
         """Whether a result was made by exactly this spec, and none of its files is gone or has another size."""

@@ -6,8 +6,6 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
-from adkd.base.errors import unknown
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -96,14 +94,3 @@ ANALYSES = (
 """Stages that make tables, figures and the page of a grid."""
 
 STAGES = {stage.name: stage for stage in (*RESULTS, *ANALYSES)}
-
-
-def stage(name: str) -> Stage:
-    """The stage of that name.
-
-    Raises:
-        InputError: there is none.
-    """
-    if name not in STAGES:
-        raise unknown("stage", name, STAGES)
-    return STAGES[name]

@@ -36,7 +36,7 @@ def check_storage(url: str | None) -> None:
         make_url(url).get_dialect()
     except (ArgumentError, ValueError) as error:  # an unknown driver is an ArgumentError
         reason = " ".join(str(error).split())
-        raise InputError(f"sweeps.storage {shown} cannot be used: {reason}", allowed=None) from None
+        raise InputError(f"sweeps.storage {shown} cannot be used: {reason}") from None
 
 
 def masked(url: str) -> str:

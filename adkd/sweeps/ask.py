@@ -22,7 +22,9 @@ def ask(spec: RoundSpec, results: Results) -> None:
     for number, values in enumerate(points(spec, results), spec.number * spec.batch):
         for seed in study.trials:
             trial = study.trial(f"{name}/{trial_at(number, spec.batch, int(seed))}", seed, values)
-            trial.write_if_changed(results.plan_file(trial.result))
+            file = results.plan_file(trial.result)
+            if not trial.is_in(file):  # the time stamp of the same spec stays
+                trial.write(file)
 
 
 def points(spec: RoundSpec, results: Results) -> list[dict[str, Any]]:

@@ -57,8 +57,9 @@ def test_a_spec_of_another_stage_or_place_is_refused(results):
         results.spec("data/stsb", StudentSpec)
     assert (caught.value.value, caught.value.allowed) == ("data", '"student"')
     results.plan_file("data/rte").write_bytes(results.plan_file("data/stsb").read_bytes())
-    with pytest.raises(InputError, match="is the spec of data/stsb"):
+    with pytest.raises(InputError, match="is the spec of data/stsb") as caught:
         results.spec("data/rte", Spec)
+    assert caught.value.remedy == "rebuild it with: adkd plan"
     with pytest.raises(InputError) as caught:
         results.spec("data/nothing", Spec)
     assert caught.value.remedy == "make it with: adkd plan"

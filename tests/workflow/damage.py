@@ -6,7 +6,6 @@ silence is found by comparing outputs with those of a whole tree.
 """
 
 import ctypes
-import gc
 import hashlib
 import os
 import re
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from tests.forked import exit_status
+from tests.forked import exit_status, import_stages
 
 KINDS = ("flipped", "truncated", "emptied", "deleted", "directory", "html", "unreadable", "another")
 OUTCOMES = ("named", "rebuilt", "harmless", "traceback", "unnamed", "silent")
@@ -237,11 +236,7 @@ class Tried:
 
 def prepared(folder: Path) -> Path:
     """The tree below ``folder``, made unless it is there."""
-    from adkd.plan.stages import STAGES
-
-    for stage in STAGES.values():
-        _ = stage.work  # imports its module
-    gc.freeze()
+    import_stages()
     if not (folder / "tree/results/report.html").exists():
         (folder / "tree").mkdir(parents=True, exist_ok=True)
         made(folder / "tree")

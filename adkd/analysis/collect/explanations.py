@@ -52,7 +52,7 @@ class Explanations:
 
 def command(grid: Grid, run: Run) -> str:
     """The command that explains a run."""
-    return f"adkd explain {grid.results.plan_file(str(run.explanation))}"
+    return grid.results.command(str(run.explanation), "explain")
 
 
 def report_file(grid: Grid, run: Run) -> Path:
