@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from adkd.base import devices, files, locks
+from adkd.base import devices, disk, locks
 from adkd.base.errors import InputError
 from adkd.base.records import Record, Spec
 from adkd.plan.grid import Grid
@@ -57,7 +57,7 @@ def run(spec: Spec, results: Results) -> None:
     """
     stage = STAGES[spec.stage]
     spec.check_external_files()
-    files.check_writable(results.directory(spec.result))
+    disk.check_writable(results.directory(spec.result))
     if not stage.needs_device:
         stage.work(spec, results)
         return
@@ -79,7 +79,7 @@ def run_missing(specs: Iterable[Spec], results: Results) -> None:
     made: set[str] = set()
     specs = list(specs)
     for spec in specs:
-        files.check_writable(results.directory(spec.result))
+        disk.check_writable(results.directory(spec.result))
     for spec in specs:
         fresh = results.is_made(spec) and not made & {name for _, name in spec.inputs.names()}
         results.write_spec(spec)

@@ -14,7 +14,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from errno import EACCES, EDQUOT, EEXIST, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, ENOTEMPTY, EPERM, EROFS
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from adkd.base.errors import InputError, RunError
@@ -76,7 +75,7 @@ def new_directory(path: Path) -> Iterator[Path]:
 @contextmanager
 def _replacement(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, or beside what it links to, which is replaced when the block ends."""
-    target, temporary = _followed(path), None
+    target, temporary = followed(path), None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(target)
@@ -94,33 +93,6 @@ def _replacement(path: Path) -> Iterator[Path]:
     finally:
         if temporary:
             _remove(temporary)
-
-
-def check_writable(path: Path, remedy: str = "choose another directory of results with $ADKD_RESULTS") -> None:
-    """Check that a file or a directory can be made at ``path``, which need not exist.
-
-    Raises:
-        InputError: it cannot.
-    """
-    try:
-        with TemporaryDirectory(prefix=".adkd-", dir=_existing(path)):
-            pass
-    except OSError as error:
-        what = f"{path} cannot be written: {error.strerror} ({_existing(path)})"
-        raise InputError(what, remedy=remedy) from None
-
-
-def check_room(path: Path, needed: int) -> None:
-    """Check that the disk has room for ``needed`` bytes at ``path``, which need not exist.
-
-    Raises:
-        InputError: it has less.
-    """
-    if (free := shutil.disk_usage(_existing(path)).free) < needed:
-        raise InputError(
-            f"{path} needs about {_megabytes(needed)} on disk, {_megabytes(free)} are free",
-            remedy="free some space, or choose another directory with $ADKD_RESULTS",
-        )
 
 
 def json_text(value: Any) -> str:
@@ -144,20 +116,18 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _followed(path: Path) -> Path:
-    """Where ``path`` leads if it is a link; ``path`` itself otherwise."""
+def followed(path: Path) -> Path:
+    """Where ``path`` leads if it is a link; ``path`` itself otherwise.
+
+    Raises:
+        InputError: the link leads nowhere.
+    """
     if not path.is_symlink():
         return path
     target = Path(os.path.realpath(path))
     if target.is_symlink() or not target.parent.is_dir():
         raise InputError(f"{path} is a link to {target}, which does not exist", remedy="remove or mend the link")
     return target
-
-
-def _existing(path: Path) -> Path:
-    """The directory that ``path`` would be made in: its nearest parent that exists."""
-    parents = _followed(path).absolute().parents
-    return next(parent for parent in parents if os.path.lexists(parent))
 
 
 def _replace(temporary: Path, target: Path) -> None:
@@ -240,7 +210,3 @@ def _why_not_written(error: Exception, path: Path) -> str | None:
     file = getattr(error, "filename", None)
     ours = file is not None and Path(os.fsdecode(file)).parent in (path.parent, *path.parent.parents)
     return os.strerror(number) if number is not None and (number in _FULL or ours) else None
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{count / 1e6:.2g} MB"

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from adkd.base.disk import check_writable
 from adkd.base.errors import InputError
-from adkd.base.files import check_writable
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,9 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from adkd.base.checked import damage
+from adkd.base.disk import check_writable
 from adkd.base.errors import InputError, unknown
-from adkd.base.files import check_writable, new_directory, sha256
+from adkd.base.files import new_directory, sha256
 
 log = logging.getLogger(__name__)
 

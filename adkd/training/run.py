@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from adkd.base.files import check_room, new_directory
+from adkd.base.disk import check_room
+from adkd.base.files import new_directory
 from adkd.base.progress import track
 from adkd.data import metrics
 from adkd.data.batches import Examples, by_length, data_fingerprint

@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
+from adkd.base.disk import check_room
 from adkd.base.errors import InputError
-from adkd.base.files import check_room, new_directory
+from adkd.base.files import new_directory
 from adkd.base.progress import track
 from adkd.base.records import command_for
 from adkd.data.batches import Batch, Examples, by_length, data_fingerprint

@@ -13,10 +13,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from adkd.base.checked import checked_bytes, checksum_file, new_checked_file
+from adkd.base.disk import check_room, check_writable
 from adkd.base.errors import InputError, RunError
 from adkd.base.files import (
-    check_room,
-    check_writable,
     new_directory,
     new_file,
     write_json,
