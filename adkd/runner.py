@@ -7,7 +7,8 @@ from pathlib import Path
 
 from adkd.base import devices, disk, locks
 from adkd.base.errors import InputError
-from adkd.base.records import Record, Spec
+from adkd.base.records import Record
+from adkd.base.stage_records import Spec
 from adkd.plan.grid import Grid
 from adkd.plan.results import Results
 from adkd.plan.stages import STAGES

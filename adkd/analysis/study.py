@@ -4,7 +4,7 @@ from adkd.analysis.figures import study as study_figures
 from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv
 from adkd.base.errors import RunError
-from adkd.base.records import stored_file
+from adkd.base.stage_records import stored_file
 from adkd.plan import tuned
 from adkd.plan.reports import StudyReport
 from adkd.plan.results import Results

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from adkd.base.files import read_json
-from adkd.base.records import Spec
+from adkd.base.stage_records import Spec
 from adkd.bench.processes import adkd, child, planned
 from adkd.data.batches import Examples
 from adkd.data.metrics import floor

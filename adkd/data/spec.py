@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from adkd.base.records import Report, Spec, command_for
+from adkd.base.stage_records import Report, Spec, command_for
 
 
 class DataSpec(Spec):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from adkd.base.records import Spec
+from adkd.base.stage_records import Spec
 from adkd.data.tasks import task
 from adkd.methods.method_config import MethodConfig
 from adkd.plan import config as configs

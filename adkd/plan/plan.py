@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from adkd.base.errors import InputError, unknown
-from adkd.base.records import Record, Spec
+from adkd.base.records import Record
+from adkd.base.stage_records import Spec
 from adkd.plan import tuned
 from adkd.plan.config import Config
 from adkd.plan.fingerprint import Codes, files

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from adkd.base.records import Record, Report
+from adkd.base.records import Record
+from adkd.base.stage_records import Report
 from adkd.data.spec import DataReport
 from adkd.fetch.origins import Origin
 from adkd.plan.specs import (

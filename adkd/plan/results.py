@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 from adkd.base.checked import reading
 from adkd.base.errors import InputError
 from adkd.base.files import read_json
-from adkd.base.records import Inputs, Record, Report, Spec, difference
+from adkd.base.records import Record, difference
+from adkd.base.stage_records import Inputs, Report, Spec
 from adkd.plan.reports import (
     DataReport,
     ExplainReport,

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from adkd.base.records import Inputs, Record, Spec
+from adkd.base.records import Record
+from adkd.base.stage_records import Inputs, Spec
 from adkd.data.spec import DataSpec
 from adkd.methods.method_config import TokenMap
 from adkd.methods.settings import TRAINING, Training

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from adkd.base.records import Spec
+from adkd.base.stage_records import Spec
 from adkd.data.spec import DataSpec
 from adkd.fetch import origins
 from adkd.methods import settings

@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 from adkd.base.errors import InputError
-from adkd.base.records import Spec
+from adkd.base.stage_records import Spec
 from adkd.plan import config as configs
 from adkd.plan.ablations import Point
 from adkd.plan.config import Config

@@ -22,7 +22,7 @@ from adkd.base.disk import check_room
 from adkd.base.errors import InputError
 from adkd.base.files import new_directory
 from adkd.base.progress import track
-from adkd.base.records import command_for
+from adkd.base.stage_records import command_for
 from adkd.data.batches import Batch, Examples, by_length, data_fingerprint
 from adkd.methods.attribution import token_maps
 from adkd.methods.contract import Pass

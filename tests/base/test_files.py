@@ -21,7 +21,7 @@ from adkd.base.files import (
     write_json,
     write_text,
 )
-from adkd.base.records import Report, Spec
+from adkd.base.stage_records import Report, Spec
 
 
 def listed(folder: Path) -> list[str]:

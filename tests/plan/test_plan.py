@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from adkd.base.errors import InputError
 from adkd.base.files import read_json, write_json
-from adkd.base.records import Spec
+from adkd.base.stage_records import Spec
 from adkd.bench.made_up import write_run
 from adkd.fetch import tiny_bert
 from adkd.methods.method_config import TokenMap

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adkd.base.errors import InputError
-from adkd.base.records import Spec
+from adkd.base.stage_records import Spec
 from adkd.bench.made_up import write_run
 from adkd.plan import plan
 from adkd.plan.checks import validate
