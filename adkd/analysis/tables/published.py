@@ -149,7 +149,7 @@ def _reproduced(name: object, row: pd.Series, footnotes: Footnotes) -> Cell:
 
 
 def _list(grid: Grid, source: str, compared: pd.DataFrame, marks: dict[str, str], ours: bool = False) -> Table:
-    """``marks``: a status, or a note on our seeds -> the letter of its footnote; ``ours``: whether to list our means."""
+    """``marks``: a status or a note on our seeds -> the letter of its footnote; ``ours``: whether to list our means."""
     columns = _columns()
     rows = []
     for row in compared.itertuples():
