@@ -1,6 +1,6 @@
 """Files that are read only as they were written: each is compared with the sha256 that its writer has recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -44,6 +44,21 @@ def damage(path: Path, digest: str) -> str | None:
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}"
     return None if actual == digest else f"{path} is damaged: its sha256 is {actual}, not {digest}"
+
+
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Path -> sha256, of files that the suite has not written.
+
+    Raises:
+        InputError: one of them is missing or cannot be read.
+    """
+    found = {}
+    for path in paths:
+        try:
+            found[str(path)] = files.sha256(path)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}", remedy="restore it") from None
+    return found
 
 
 def checksum_file(path: Path) -> Path:

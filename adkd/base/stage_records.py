@@ -6,7 +6,7 @@ from typing import Generic, Self, TypeVar
 
 from pydantic import Field
 
-from adkd.base.checked import reading, refuse_changed
+from adkd.base.checked import digests, reading, refuse_changed
 from adkd.base.errors import InputError, missing
 from adkd.base.files import sha256
 from adkd.base.records import Record, Sealed
@@ -37,12 +37,8 @@ class Spec(Record):
 
     def check_external_files(self) -> None:
         """Raises InputError unless every file from outside the tree is the one that was planned."""
-        for name, planned in self.external_files.items():
-            try:
-                digest = sha256(Path(name))
-            except OSError as error:
-                raise InputError(f"{name} cannot be read: {error.strerror}", remedy="restore it") from None
-            if digest != planned:
+        for name, digest in digests(map(Path, self.external_files)).items():
+            if digest != (planned := self.external_files[name]):
                 allowed = f"{planned}, that of the file when this job was planned"
                 raise InputError(f"sha256 of {name}", value=digest, allowed=allowed, remedy="start the run again")
 

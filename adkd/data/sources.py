@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adkd.base.checked import digests
 from adkd.base.errors import InputError, unknown
-from adkd.data import embedded, generated, official, parquet, tsv
+from adkd.data import directory, embedded, generated, official, parquet
 from adkd.data.official import Loaded
-from adkd.data.records import Hub
 from adkd.data.tasks import TASKS, Task
 from adkd.data.tsv import Columns
 
@@ -71,7 +69,7 @@ def check(spec: Spec, task: Task) -> None:
     if not source.offers(task):
         raise unknown(f'task of the data source "{source.name}"', task.name, source.tasks, key="tasks")
     if source.option == "path":
-        _local_files(spec, task)
+        directory.files(spec, task)
     if source.option == "rows":
         for role in ("train", "validation", "test"):
             count = (spec.get("rows") or {}).get(role)
@@ -82,6 +80,18 @@ def check(spec: Spec, task: Task) -> None:
 def labelled(spec: Spec, task: Task, split: str) -> bool:
     """Whether a split has labels. The official test sets of GLUE do not."""
     return not SOURCES[spec["name"]].official or split not in task.hidden
+
+
+def local_files(spec: Spec, task: Task, exceptions: Exceptions) -> dict[str, str]:
+    """Path -> sha256 of the files in a directory that a task's data is read from; none for another source.
+
+    Raises:
+        InputError: as for ``check``, or a file cannot be read.
+    """
+    if named(spec["name"]).option != "path":
+        return {}
+    files = directory.files(spec, task)
+    return digests(files[split] for split in _wanted(task, exceptions) if files[split].is_file())
 
 
 def load(spec: Spec, task: Task, exceptions: Exceptions, variants: Variants) -> dict[str, "pa.Table"]:
@@ -103,7 +113,7 @@ def load(spec: Spec, task: Task, exceptions: Exceptions, variants: Variants) -> 
         if rows is not None and rows < 1:
             key = f"data.expected_rows.{task.name}.{split}"
             raise InputError(key, value=rows, allowed="an integer above 0, or null for no such split")
-    wanted = [split for split in task.rows if exceptions.get(split, 0) is not None]
+    wanted = _wanted(task, exceptions)
     source = SOURCES[spec["name"]]
     loaded, known = source.read(spec, task, wanted), source.content(task)
     tables = {}
@@ -128,6 +138,11 @@ def _table(columns: Columns, task: Task) -> "pa.Table":
     return pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
 
 
+def _wanted(task: Task, exceptions: Exceptions) -> list[str]:
+    """The splits that the source has."""
+    return [split for split in task.rows if exceptions.get(split, 0) is not None]
+
+
 def _role(split: str) -> str:
     return split.partition("_")[0]
 
@@ -141,48 +156,6 @@ def _hub(spec: Spec, task: Task, splits: list[str]) -> dict[str, Loaded]:
         path = hub.dataset_file(task.hub.dataset, task.hub.path(split), task.hub.revision, task.hub.sha256[split])
         loaded[split] = Loaded(parquet.read(path, task, split), path, published=True)
     return loaded
-
-
-def _directory(spec: Spec, task: Task, splits: list[str]) -> dict[str, Loaded]:
-    files = _local_files(spec, task)
-    loaded = {}
-    for split in splits:
-        path = files[split]
-        if not path.is_file():
-            remedy = (
-                f"if {task.name} has no {split} on purpose, set data.expected_rows.{task.name} to {{{split}: null}}"
-            )
-            raise InputError(f"{path} is missing", remedy=remedy)
-        if path.suffix == ".tsv":
-            loaded[split] = Loaded(tsv.read(path, task, split), path)
-        else:
-            published = parquet.is_published(path, task, split)
-            loaded[split] = Loaded(parquet.read(path, task, split), path, published)
-    return loaded
-
-
-def _local_files(spec: Spec, task: Task) -> dict[str, Path]:
-    """Split -> file, in the first layout that has any file: the hub's parquet files, then the original TSV files."""
-    root = Path(spec.get("path") or "").expanduser()
-    if not spec.get("path") or not root.is_dir():
-        raise InputError("data.path", value=spec.get("path"), allowed="a directory with the files of the tasks")
-    layouts: list[Callable[[str], Path]] = []
-    if task.hub is not None:
-        folders = (root, root / task.hub.dataset.rpartition("/")[2])
-        layouts += [partial(_hub_file, folder, task.hub) for folder in folders]
-    if task.tsv is not None:
-        layouts.append(partial(tsv.file, root, task))
-    for layout in layouts:
-        files = {split: layout(split) for split in task.rows}
-        if any(path.is_file() for path in files.values()):
-            return files
-    searched = ", ".join(str(layout("train")) for layout in layouts)
-    present = ", ".join(sorted(path.name for path in root.iterdir() if path.is_dir())) or "no directories"
-    raise InputError(f"{root} has no files for {task.name}; searched for files like {searched}; it has {present}")
-
-
-def _hub_file(folder: Path, hub: Hub, split: str) -> Path:
-    return folder / hub.path(split)
 
 
 def _embedded(spec: Spec, task: Task, splits: list[str]) -> dict[str, Loaded]:
@@ -210,7 +183,7 @@ _ALL = (
         "directory",
         "GLUE files in a directory",
         lambda task: task.hub is not None or task.tsv is not None,
-        _directory,
+        directory.read,
         lambda task: task.content,
         option="path",
         official=True,

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from adkd.base.checked import digests
 from adkd.base.errors import InputError
 from adkd.base.files import sha256
 from adkd.base.records import Record
@@ -53,11 +54,11 @@ def local_files(name: str, *, weights: bool) -> dict[str, str]:
         weights: with its weights, not only its configuration and its tokenizer.
 
     Raises:
-        InputError: there are no weights, though they are asked for.
+        InputError: there are no weights, though they are asked for, or a file cannot be read.
     """
     directory = Path(name).expanduser()
     if name in checkpoints.CHECKPOINTS or not directory.is_dir():
         return {}
     files = {file for pattern in (*hub.CONFIG, "added_tokens.json") for file in directory.glob(pattern)}
     files |= set(weight_files(directory) if weights else ())
-    return {str(file): sha256(file) for file in sorted(files) if file.is_file()}
+    return digests(file for file in sorted(files) if file.is_file())

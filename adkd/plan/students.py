@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from adkd.base.stage_records import Spec
+from adkd.data import sources
 from adkd.data.spec import DataSpec
+from adkd.data.tasks import TASKS
 from adkd.fetch import origins
 from adkd.methods import settings
 from adkd.methods.method_config import STORED, MethodConfig, TokenMap
@@ -169,20 +171,23 @@ class Student:
         }
 
     def _data(self) -> DataSpec:
-        data = self.config.data
+        data, source = self.config.data, configs.source(self.config)
+        exceptions = data.expected_rows.get(self.task, {})
+        files = origins.local_files(self.config.teacher.model, weights=False)
+        files |= sources.local_files(source, TASKS[self.task], exceptions)
         return DataSpec(
             result=self.data,
             code=self.codes("data"),
             task=self.task,
-            source=configs.source(self.config),
-            exceptions=data.expected_rows.get(self.task, {}),
+            source=source,
+            exceptions=exceptions,
             variants=data.variants.get(self.task, {}),
             train_rows=configs.train_rows(self.config, self.task),
             held_out=data.held_out if self.config.selection == "held_out" else 0.0,
             max_length=data.max_length,
             tokenizer=self.config.teacher.model,
             seed=0,
-            external_files=origins.local_files(self.config.teacher.model, weights=False),
+            external_files=files,
         )
 
     def _teacher(self) -> TeacherSpec:

@@ -13,7 +13,7 @@ import yaml
 from safetensors.numpy import load_file, save_file
 
 from adkd.base.errors import InputError
-from adkd.base.files import read_json, write_json
+from adkd.base.files import read_json, sha256, write_json
 from adkd.base.stage_records import Spec
 from adkd.bench.made_up import write_run
 from adkd.fetch import tiny_bert
@@ -274,6 +274,29 @@ def test_a_result_made_from_other_files_of_a_directory_is_stale(tmp_path, key, c
         before[name].check_external_files()
     assert caught.value.what.startswith(f"sha256 of {model}/")
     after[name].check_external_files()
+
+
+def test_data_made_from_other_files_of_a_directory_is_stale(tmp_path):
+    def planned(**rows):
+        data = {"source": "directory", "path": str(tmp_path), "expected_rows": {"sst2": rows}}
+        return specs(tasks=["sst2"], data=data)["data/sst2"]
+
+    (tmp_path / "SST-2").mkdir()
+    train, dev = (tmp_path / "SST-2" / name for name in ("train.tsv", "dev.tsv"))
+    train.write_text("one\n")
+    before = planned()
+    assert before.external_files == {str(train): sha256(train)}
+    dev.write_text("two\n")
+    assert set(planned().external_files) == {str(train), str(dev)}
+    dev.write_text("three\n")
+    assert planned().external_files[str(dev)] == sha256(dev)
+    train.unlink()
+    with pytest.raises(InputError) as caught:
+        before.check_external_files()
+    assert (caught.value.what, caught.value.remedy) == (
+        f"{train} cannot be read: No such file or directory",
+        "restore it",
+    )
 
 
 def test_checkpoints_that_are_named_are_told_apart_by_their_names():
