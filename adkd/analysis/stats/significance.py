@@ -80,7 +80,7 @@ def _one_column(grid: Grid, scores: pd.DataFrame, column: Column) -> list[Row]:
         interval = over_seeds.interval_over_seeds(ours - theirs)
         row = _row(grid, method, "seed", difference, interval, test)
         row |= shared | _bootstrap([ours - theirs], column.name, method)
-        row["note"] = _joined(row["note"], _floor(test), about)
+        row["note"] = _joined(row["note"], about)
         rows.append(row | {"rho": over_seeds.pairing(ours, theirs), "tested_difference": difference})
         if len(seeds) < 2:
             reason = "one seed: over examples, two runs would be compared, not two methods"
@@ -93,7 +93,7 @@ def _one_column(grid: Grid, scores: pd.DataFrame, column: Column) -> list[Row]:
             column.metric, a.labels, a.each, b.each, column.task.outputs, _rng(column.name, method, "interval")
         )
         row = _row(grid, method, "example", difference, interval, test)
-        row["note"] = _joined(test.reason, _floor(test), about)
+        row["note"] = _joined(test.reason, about)
         rows.append(row | shared | {"tested_difference": tested})
     return rows
 
@@ -145,11 +145,6 @@ def _remarks(grid: Grid, scores: pd.DataFrame, columns: list[Column], method: st
             if found := remarks(scores, name, column):
                 parts.append(f"{name}{f' on {column.name}' if len(columns) > 1 else ''}: {found}")
     return "; ".join(parts)
-
-
-def _floor(test: Test) -> str:
-    """Whether p is the smallest that n allows, in words."""
-    return "p is the smallest possible" if test.p <= test.smallest * (1 + 1e-9) else ""
 
 
 def _joined(*notes: object) -> str:
