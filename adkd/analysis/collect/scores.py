@@ -59,10 +59,10 @@ def read_scores(grid: Grid) -> pd.DataFrame:
     """
     path, command = grid.out / FILE, f"adkd scores {grid.file}"
     scores = csv_file.read(path, command, dtype={"seed": str, "note": object})
-    there = set(zip(scores["method"], scores["task"], scores["seed"], strict=True))
-    lacking = [run for run in grid.runs if (run.method, run.task, run.seed) not in there]
     if absent := [name for name in COLUMNS if name not in scores]:
         raise InputError(f'{path} has no column "{absent[0]}"', remedy=f"rebuild it with: {command}")
+    there = set(zip(scores["method"], scores["task"], scores["seed"], strict=True))
+    lacking = [run for run in grid.runs if (run.method, run.task, run.seed) not in there]
     if lacking:
         raise InputError(
             f"{path} lacks {len(lacking)} of {len(grid.runs)} runs of the plan, first {lacking[0].result}",

@@ -85,12 +85,9 @@ def _cell(measures: pd.DataFrame, measure: str, star: bool, footnotes: Footnotes
     random = measures["mean"].get(yardstick, float("nan"))
     below = None if pd.isna(random) else (words, random)
     form = ".4f" if measure == "completeness_error" else ".2f"
-    lacking = measures["n"].max() - row["n"]
-    mark = (
-        footnotes.mark(f"undefined for {lacking} of {measures['n'].max()} seeds: mean over the others")
-        if lacking
-        else ""
-    )
+    seeds = measures["n"].max()
+    lacking = seeds - row["n"]
+    mark = footnotes.mark(f"undefined for {lacking} of {seeds} seeds: mean over the others") if lacking else ""
     return Cell(row["mean"], form, sd=row["sd"], below=below, star=star and measure == TESTED, mark=mark)
 
 

@@ -19,20 +19,8 @@ from adkd.plan.reports import StudyReport
 from adkd.sweeps.trials import COMPLETE, STATES
 
 COLUMNS = [
-    *("method", "task", "metric", "trials", *STATES, "seeds", "searched", "seconds"),
-    *(
-        "selection",
-        "best_held_out",
-        "before",
-        "before_sd",
-        "after",
-        "after_sd",
-        "n",
-        "difference",
-        "low",
-        "high",
-        "note",
-    ),
+    *("method", "task", "metric", "trials", *STATES, "seeds", "searched", "seconds", "selection", "best_held_out"),
+    *("before", "before_sd", "after", "after_sd", "n", "difference", "low", "high", "note"),
 ]
 
 
