@@ -16,7 +16,7 @@ from adkd.base.checked import reading
 from adkd.base.errors import InputError
 from adkd.base.files import read_json
 from adkd.base.records import Record, difference
-from adkd.base.stage_records import Inputs, Report, Spec
+from adkd.base.stage_records import Inputs, Report, Spec, command_for
 from adkd.plan.reports import (
     DataReport,
     ExplainReport,
@@ -94,8 +94,9 @@ class Results:
             InputError: it is missing or damaged.
         """
         stage, name = next((stage, name) for stage, name in inputs.names() if stage in ("teacher", "student"))
-        report = RunReport.read(self.report_file(name, stage), self.command(name, stage))
-        return report.folder(self.directory(name), "model")
+        directory = self.directory(name)
+        report = RunReport.read(self.report_file(name, stage), command_for(directory, stage))
+        return report.folder(directory, "model")
 
     def command(self, name: str, stage: str) -> str:
         """What to type to make a result."""
