@@ -95,13 +95,22 @@ class Sealed(Record):
         Raises:
             InputError: the content is not such a record, or was changed since it was written.
         """
-        seal = _SEAL.search(content)
-        rest = _SEAL.sub(b"", content, count=1)
-        record = super().parsed(rest, path, command)
-        if not seal:
-            raise InputError(f"{path} lacks its checksum", remedy=f"rebuild it with: {command}")
-        refuse_changed(path, hashlib.sha256(rest).hexdigest(), seal[1].decode(), command)
+        record = super().parsed(without_seal(content), path, command)
+        check_seal(content, path, command)
         return record
+
+
+def without_seal(content: bytes) -> bytes:
+    """The file of a sealed record without the line with its checksum."""
+    return _SEAL.sub(b"", content, count=1)
+
+
+def check_seal(content: bytes, path: Path, command: str) -> None:
+    """Raises InputError unless the file of a sealed record, which ``command`` makes, is as it was written."""
+    seal = _SEAL.search(content)
+    if not seal:
+        raise InputError(f"{path} lacks its checksum", remedy=f"rebuild it with: {command}")
+    refuse_changed(path, hashlib.sha256(without_seal(content)).hexdigest(), seal[1].decode(), command)
 
 
 def difference(was: Any, wanted: Any, key: str = "") -> tuple[str, str, str]:

@@ -23,7 +23,7 @@ class Inputs(Record):
                 yield from ((stage, name) for name in (value.values() if isinstance(value, dict) else [value]))
 
 
-class Spec(Record):
+class Spec(Sealed):
     """The complete input of one stage."""
 
     stage: str

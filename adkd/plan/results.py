@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from adkd.base.checked import reading
 from adkd.base.errors import InputError
 from adkd.base.files import read_json
-from adkd.base.records import Record, difference
+from adkd.base.records import Record, check_seal, difference, without_seal
 from adkd.base.stage_records import Inputs, Report, Spec, command_for
 from adkd.plan.reports import (
     DataReport,
@@ -216,17 +216,19 @@ def read_spec(file: Path) -> Spec:
     """The spec in a file.
 
     Raises:
-        InputError: there is no such file, or it holds no spec.
+        InputError: there is no such file, it holds no spec, or it was changed since it was written.
     """
     with reading(file, "adkd plan"):
         content = file.read_bytes()
     try:
-        return _SPEC.validate_json(content)
+        spec = _SPEC.validate_json(without_seal(content))
     except ValueError as error:
         first = str(error).splitlines()
         raise InputError(
-            f"{file} is not a spec: {' '.join(' '.join(first[1:3]).split())}", remedy="run: adkd plan"
+            f"{file} is not a spec: {' '.join(' '.join(first[1:3]).split())}", remedy="rebuild it with: adkd plan"
         ) from None
+    check_seal(content, file, "adkd plan")
+    return spec
 
 
 def refuse_another(place: str, was: Record, wanted: Record, remedy: str) -> None:

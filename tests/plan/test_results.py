@@ -1,5 +1,6 @@
 """The tree of results: names, files, and what is refused with the command that helps."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,14 @@ from adkd.plan.results import Results, read_spec
 from adkd.plan.specs import DataSpec, StudentSpec
 
 STUDENT = "students/vanilla_kd/stsb/seed-1"
+ONE_METHOD = {"ablations": {}, "tasks": ["stsb"], "methods": ["vanilla_kd"], "reference": "vanilla_kd"}
+CONFIG = load_config([CONFIGS / "tiny.yaml"]) | ONE_METHOD
 
 
 @pytest.fixture
 def results(tmp_path):
     root = Results(tmp_path / "results")
-    config = load_config([CONFIGS / "tiny.yaml"]) | {"ablations": {}, "tasks": ["stsb"], "methods": ["vanilla_kd"]}
-    plan.build(validate(config | {"reference": "vanilla_kd"}), root).write()
+    plan.build(validate(CONFIG), root).write()
     return root
 
 
@@ -73,7 +75,22 @@ def test_a_file_that_is_not_a_spec_is_refused(results, text):
     file.write_text(text)
     with pytest.raises(InputError, match="is not a spec") as caught:
         read_spec(file)
-    assert caught.value.remedy == "run: adkd plan"
+    assert caught.value.remedy == "rebuild it with: adkd plan"
+
+
+def test_a_spec_that_was_changed_is_refused(results):
+    file = results.plan_file(STUDENT)
+    content = file.read_text()
+    changed = content.replace('"seed": 1', '"seed": 3')
+    assert changed != content
+    unsealed = re.sub(r'^ "sha256".*\n', "", content, flags=re.MULTILINE)
+    for text, what in ((changed, f"sha256 of {file}"), (unsealed, f"{file} lacks its checksum")):
+        file.write_text(text)
+        with pytest.raises(InputError) as caught:
+            read_spec(file)
+        assert (caught.value.what, caught.value.remedy) == (what, "rebuild it with: adkd plan")
+    plan.build(validate(CONFIG), results).write()
+    assert file.read_text() == content
 
 
 def test_a_result_is_made_by_exactly_its_spec(results):

@@ -2,18 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from adkd.base.files import read_json, write_json
+from adkd.base.files import read_json
 from adkd.data import metrics as metric_values
 from adkd.data.tasks import task as task_named
 from adkd.plan.checks import validate
 from adkd.plan.config import load_config
+from adkd.plan.results import Results, read_spec
 from tests.workflow.conftest import GPUS, TINY, command, snakemake
 
 pytestmark = pytest.mark.workflow
@@ -30,12 +31,12 @@ def test_every_run_is_scored_and_repeats_its_spec(grid):
     found = metrics(grid)
     assert len(found) == STUDENTS + len(CONFIG.tasks)
     for directory, result in found.items():
-        spec = read_json(grid / "results/plan" / directory.relative_to(grid / "results").with_suffix(".json"))
-        assert result["spec"] == spec
+        spec = read_spec(grid / "results/plan" / directory.relative_to(grid / "results").with_suffix(".json"))
+        assert result["spec"] == spec.as_json()
         assert result["scores"], directory
         assert result["seconds"] > 0
         assert (directory / "model" / "model.safetensors").exists()
-        for split in spec["evaluate"]:
+        for split in spec.evaluate:
             predictions = pd.read_parquet(directory / "predictions" / f"{split}.parquet")
             assert predictions.filter(like="logit_").notna().all(axis=None)
 
@@ -127,26 +128,24 @@ def test_the_workflow_with_the_real_command_gives_the_same_student(grid, tmp_pat
         assert (tmp_path / "copy" / result / path).read_bytes() == (grid / result / path).read_bytes(), path
 
 
-def spec_with(grid, tmp_path, result, **training):
-    """The plan's spec of a result with other training settings, as a plan of its own that uses the grid's inputs."""
-    spec = read_json(grid / "results/plan" / f"{result}.json")
-    spec["training"] |= training
+def spec_with(grid, tmp_path, result, settings=None, **training):
+    """The plan's spec of a result with other settings, as a plan of its own that uses the grid's inputs."""
+    spec = read_spec(grid / f"results/plan/{result}.json")
     for place in ("data", "teachers", "signals"):
         if not (tmp_path / "results" / place).exists():
             (tmp_path / "results").mkdir(exist_ok=True)
             (tmp_path / "results" / place).symlink_to(grid / "results" / place)
-    spec["result"] = "students/broken" if "method" in spec else "broken"
-    path = Path("results/plan") / f"{spec['result']}.json"
-    write_json(tmp_path / path, spec)
-    return path
+    fields = {"training": replace(spec.training, **training)}
+    if settings:
+        fields["settings"] = spec.settings | settings
+    own = spec.model_copy(update={**fields, "result": f"{spec.stage}s/broken"})
+    own.write(Results(tmp_path / "results").plan_file(own.result))
+    return f"results/plan/{own.result}.json"
 
 
 def test_a_loss_that_becomes_nan_stops_the_run_and_leaves_nothing(grid, tmp_path):
     result = f"students/adkd/{CONFIG.tasks[0]}/seed-1"
-    path = spec_with(grid, tmp_path, result)
-    spec = read_json(tmp_path / path)
-    write_json(tmp_path / path, spec | {"settings": spec["settings"] | {"temperature": 1e-30}})
-    done = command("adkd", "student", path, cwd=tmp_path)
+    done = command("adkd", "student", spec_with(grid, tmp_path, result, {"temperature": 1e-30}), cwd=tmp_path)
     assert done.returncode == 1
     error = done.stderr.strip().splitlines()[-1]
     assert error.startswith("error: the loss is")
@@ -160,7 +159,7 @@ def test_an_untrained_teacher_is_refused(grid, tmp_path):
     done = command("adkd", "teacher", spec_with(grid, tmp_path, result, learning_rate=1e-12), cwd=tmp_path)
     assert done.returncode == 1
     assert "has learned nothing" in done.stderr
-    assert not (tmp_path / "results/broken").exists()
+    assert not (tmp_path / "results/teachers/broken").exists()
 
 
 def test_a_signal_that_was_tampered_with_is_refused(grid, tmp_path):
@@ -205,6 +204,6 @@ def test_the_published_way_trains_the_same_student(grid, tmp_path):
     done = command("adkd.bench.reference_run", spec, "published.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = read_json(tmp_path / "published.json")
-    assert found["spec"] == read_json(tmp_path / spec)
+    assert found["spec"] == read_spec(tmp_path / spec).as_json()
     assert len(found["scores"]) == found["spec"]["training"]["epochs"]
     assert found["scores"][-1].keys() == set(task_named(found["spec"]["task"]).metrics)

@@ -5,7 +5,8 @@ import shutil
 import pandas as pd
 import pytest
 
-from adkd.base.files import read_json, write_json
+from adkd.base.files import read_json
+from adkd.plan.results import Results, read_spec
 from tests.workflow.conftest import TINY, command, snakemake
 
 pytestmark = pytest.mark.workflow
@@ -43,10 +44,10 @@ def test_an_ablation_is_a_grid_of_its_own(page):
 
 def test_without_its_weight_the_attribution_loss_changes_nothing(page):
     """beta = 0 and the term left out: two specs that must give the same student."""
-    spec = read_json(page / "plan/students/adkd+beta=0.0/stsb/seed-1.json")
-    spec["settings"] |= {"beta": 10.0, "terms": ["task", "kd"]}
-    spec["result"] = "students/without/stsb/seed-1"
-    write_json(page / "plan/students/without/stsb/seed-1.json", spec)
+    spec = read_spec(page / "plan/students/adkd+beta=0.0/stsb/seed-1.json")
+    settings = spec.settings | {"beta": 10.0, "terms": ["task", "kd"]}
+    own = spec.model_copy(update={"settings": settings, "result": "students/without/stsb/seed-1"})
+    own.write(Results(page).plan_file(own.result))
     done = command("adkd", "student", "results/plan/students/without/stsb/seed-1.json", cwd=page.parent)
     assert done.returncode == 0, done.stderr
     found = [read_json(page / f"students/{name}/stsb/seed-1/metrics.json") for name in ("without", "adkd+beta=0.0")]

@@ -110,10 +110,11 @@ def finished(tmp_path_factory) -> Tree:
     lines = re.findall(r"^    output: (.+)", said, flags=re.M)
     assert len(lines) == 2 + 2 + 2 * 3 + 16 + 3  # data, teachers, signals, students, analysis
     assert not (tree.work / "results").exists()  # a dry run writes nothing
-    tree.plan().write()
+    planned = tree.plan()
+    planned.write()
     for file in sorted({file for line in lines for file in line.split(", ")}, key=stage):
-        spec = tree.work / f"results/plan/{Path(file).parent.relative_to('results')}.json"
-        report = {"spec": json.loads(spec.read_text())} if spec.exists() else {}
+        spec = planned.specs.get(Path(file).parent.relative_to("results").as_posix())
+        report = {"spec": spec.as_json()} if spec else {}
         (tree.work / file).parent.mkdir(parents=True, exist_ok=True)
         (tree.work / file).write_text(json.dumps(report))
     tree.snakemake("--touch")
