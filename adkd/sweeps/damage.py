@@ -1,12 +1,18 @@
-"""A journal of trials is checked line by line before Optuna reads it: Optuna passes over some damage in silence."""
+"""A storage of trials is checked before Optuna reads it: Optuna passes over some damage in silence, or mends it.
+
+A journal is checked line by line, and a database for its tables.
+"""
 
 import json
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
 from optuna.storages import JournalStorage
+from optuna.storages._rdb.models import BaseModel, VersionInfoModel
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileSymlinkLock
+from sqlalchemy.orm import Session
 
 from adkd.base.errors import InputError
 
@@ -73,6 +79,26 @@ def check(path: Path) -> None:
             f"{reason[:200]}",
             remedy=RESTORE,
         ) from None
+
+
+def is_set_up(url: str) -> bool:
+    """Whether Optuna has set up a database, which it ends by recording its version.
+
+    Raises:
+        InputError: it has, but a table of it is gone.
+    """
+    engine = sqlalchemy.create_engine(url)
+    try:
+        tables = set(sqlalchemy.inspect(engine).get_table_names())
+        with Session(engine) as session:
+            if VersionInfoModel.__tablename__ not in tables or not VersionInfoModel.find(session):
+                return False
+    finally:
+        engine.dispose()
+    if lost := sorted(BaseModel.metadata.tables.keys() - tables):
+        place = engine.url.render_as_string(hide_password=True)
+        raise InputError(f"{place} is damaged: it lacks the table {lost[0]}", remedy=RESTORE)
+    return True
 
 
 def _cut_rest(path: Path) -> None:

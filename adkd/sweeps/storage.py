@@ -15,9 +15,9 @@ from statistics import fmean
 from typing import Any
 
 import optuna
-import sqlalchemy.exc
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 
@@ -25,7 +25,7 @@ from adkd.base.errors import InputError, missing
 from adkd.base.records import difference
 from adkd.plan.results import Results
 from adkd.plan.specs import Storage, StudyDefinition, StudySpec, WorkerSpec
-from adkd.sweeps.damage import RESTORE, WholeLines, check
+from adkd.sweeps.damage import RESTORE, WholeLines, check, is_set_up
 from adkd.sweeps.trials import COMPLETE, DIVERGED, FAILED, PRUNED, Trial, distributions
 
 RETRY_OF, WITHDRAWN, HEARTBEAT = "retry_of", "withdrawn", "heartbeat"
@@ -37,9 +37,6 @@ DEFINITION = "told"
 COMMAND = "snakemake sweep"
 GRACE = 4
 """Number of consecutive heartbeats that may be missing."""
-
-_FAILURES = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, OSError, ImportError, ValueError, RuntimeError)
-"""Exceptions of a storage that cannot be used; a file that is not a journal, for example, raises ValueError."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class Stored:
         return f"{self.storage.name}/{self.definition.method}/{self.definition.task}"
 
     def backend(self) -> BaseStorage:
-        """The storage as an object of Optuna."""
+        """The storage as an object of Optuna. A storage that exists is not changed."""
         if self.storage.is_file:
             Path(self.place).parent.mkdir(parents=True, exist_ok=True)
             if Path(self.place).is_file():
@@ -78,7 +75,19 @@ class Stored:
             # Absolute: a lock is a link to the journal. If it led nowhere, that of a killed worker would never expire.
             return JournalStorage(WholeLines(Path(self.place).absolute()))
         wait = {"connect_args": {"timeout": GRACE * self.heartbeat}} if self.place.startswith("sqlite") else {}
-        return RDBStorage(self.place, engine_kwargs=wait)
+        return RDBStorage(self.place, engine_kwargs=wait, skip_table_creation=is_set_up(self.place))
+
+    def study(self) -> optuna.Study | None:
+        """The study as an object of Optuna; None where the storage has none of its name."""
+        if not (self.storage.is_file or is_set_up(self.place)):
+            return None
+        storage = self.backend()
+        known = {study.study_name: study for study in storage.get_all_studies()}
+        if self.name not in known:
+            return None
+        if known[self.name].directions != [StudyDirection.MAXIMIZE]:
+            raise InputError(f"{self.place} is damaged: {self.name} does not maximize one score", remedy=RESTORE)
+        return optuna.load_study(storage=storage, study_name=self.name)
 
 
 def opened(spec: WorkerSpec, results: Results) -> optuna.Study:
@@ -90,7 +99,7 @@ def opened(spec: WorkerSpec, results: Results) -> optuna.Study:
     stored = Stored.of(spec, results)
     wanted = {"study": spec.study.as_json(), "pruner": spec.pruner}
     try:
-        study = optuna.create_study(
+        study = stored.study() or optuna.create_study(
             storage=stored.backend(), study_name=stored.name, direction="maximize", load_if_exists=True
         )
         known = study.user_attrs.get(DEFINITION)
@@ -102,7 +111,7 @@ def opened(spec: WorkerSpec, results: Results) -> optuna.Study:
         trials = study.get_trials(deepcopy=False)
     except InputError:
         raise
-    except _FAILURES as error:
+    except Exception as error:  # whatever Optuna and the driver make of a storage that is damaged or out of reach
         raise _unusable(stored, error) from error
     _refuse_another(stored, known, wanted)
     _check_trials(stored, trials)
@@ -122,22 +131,22 @@ def recorded(spec: StudySpec, results: Results) -> list[Trial]:
     if file and file.is_file() and not file.stat().st_size:
         raise InputError(f"{stored.place} is empty", remedy=f"make it with: {COMMAND}")
     try:
-        study = optuna.load_study(storage=stored.backend(), study_name=stored.name)
+        if not (study := stored.study()):
+            raise InputError(f"{stored.place} has no study {stored.name}", remedy=f"make it with: {COMMAND}")
         known = json.loads(study.user_attrs.get(DEFINITION, "{}"))
         trials = study.get_trials(deepcopy=False)
-    except KeyError:
-        raise InputError(f"{stored.place} has no study {stored.name}", remedy=f"make it with: {COMMAND}") from None
     except InputError:
         raise
-    except _FAILURES as error:
+    except Exception as error:
         raise _unusable(stored, error) from error
     _refuse_another(stored, json.dumps(known, sort_keys=True), known | {"study": spec.study.as_json()})
     _check_trials(stored, trials)
+    remedy = f"run its workers until they end: {COMMAND}"
     if pending := [trial.number for trial in trials if not trial.state.is_finished()]:
-        raise InputError(
-            f"trial {pending[0]} of {stored.name} in {stored.place} is not finished",
-            remedy=f"run its workers until they end: {COMMAND}",
-        )
+        raise InputError(f"trial {pending[0]} of {stored.name} in {stored.place} is not finished", remedy=remedy)
+    if (count := len(slots(trials))) < spec.trials:
+        what = f"number of trials of {stored.name} in {stored.place}"
+        raise InputError(what, value=count, allowed=f"at least {spec.trials}", remedy=remedy)
     return [_trial(trial, trials) for trial in trials if WITHDRAWN not in trial.user_attrs]
 
 

@@ -99,3 +99,45 @@ def test_a_damaged_database_is_named_with_a_remedy(study, tmp_path):
         database.execute("update trial_values set value = 0.1")
     with pytest.raises(InputError, match=r"has the value 0\.1, and scores"):
         recorded(given.spec, given.results)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "update trial_values set value = NULL",
+        "delete from study_directions",
+        "delete from trials",
+        "drop table trial_user_attributes",
+        "drop table studies",
+    ],
+)
+def test_a_database_that_lost_something_is_refused_and_left_as_it_is(study, tmp_path, damage):
+    file = tmp_path / "study.db"
+    given = study(mode="workers", workers=1, trials=1, heartbeat=600.0, storage=f"sqlite:///{file}")
+    (spec,) = given.workers
+    here = opened(spec, given.results)
+    tell(here, worker.taken(here, spec))
+    with sqlite3.connect(file) as database:
+        database.execute(damage)
+    content = file.read_bytes()
+    with pytest.raises(InputError) as caught:
+        recorded(given.spec, given.results)
+    assert str(file) in caught.value.what
+    assert file.read_bytes() == content
+
+
+def test_another_programs_database_is_not_changed_by_reading_it(study, tmp_path):
+    file = tmp_path / "theirs.db"
+    with sqlite3.connect(file) as database:
+        database.execute("create table theirs (x)")
+    content = file.read_bytes()
+    given = study(mode="workers", workers=1, trials=1, storage=f"sqlite:///{file}")
+    with pytest.raises(InputError, match="has no study"):
+        recorded(given.spec, given.results)
+    assert file.read_bytes() == content
+
+
+def test_opening_a_study_again_leaves_its_journal_as_it_is(finished):
+    given, file, lines = finished
+    opened(given.workers[0], given.results)
+    assert file.read_bytes() == b"".join(lines)
