@@ -1,5 +1,10 @@
-"""Files that are read only as they were written: each is compared with the sha256 that its writer has recorded."""
+"""Files that are read only as they were written: each is compared with the sha256 that its writer has recorded.
 
+A file that is made from others is read only while those are what they were.
+"""
+
+import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -72,18 +77,21 @@ def was_written(path: Path) -> bool:
 
 
 @contextmanager
-def new_checked_file(path: Path) -> Iterator[Path]:
-    """As ``new_file``; its sha256 is written beside it."""
+def new_checked_file(path: Path, made_from: Iterable[Path] = ()) -> Iterator[Path]:
+    """As ``new_file``; beside it are written its sha256 and those of the files that it is made from."""
+    digests = [(files.sha256(source), os.path.relpath(source, path.parent)) for source in made_from]
     with new_file(path) as temporary:
         yield temporary
-        write_text(checksum_file(path), _checksum(sha256(temporary.read_bytes()).hexdigest(), path))
+        own = sha256(temporary.read_bytes()).hexdigest(), path.name
+        write_text(checksum_file(path), "".join(f"{digest}  {name}\n" for digest, name in [own, *digests]))
 
 
 def checked_bytes(path: Path, command: str) -> bytes:
     """The content of a file that ``new_checked_file`` has written.
 
     Raises:
-        InputError: it is missing, cannot be read, or was changed since.
+        InputError: it is missing, cannot be read, or was changed since; or a file that it was made from was changed
+            since. That one may be gone.
     """
     with reading(path, command):
         content = path.read_bytes()
@@ -91,10 +99,16 @@ def checked_bytes(path: Path, command: str) -> bytes:
     with reading(beside, command):
         written = beside.read_text(encoding="utf-8")
     digest = sha256(content).hexdigest()
-    if written != _checksum(digest, path):
+    own, *others = written.splitlines() if _CHECKSUMS.fullmatch(written) else [""]
+    if own != f"{digest}  {path.name}":
         refuse_changed(path, digest, f"{' '.join(written.split())[:200]} ({beside})", command)
+    for was, name in (line.split("  ", 1) for line in others):
+        source = Path(os.path.normpath(path.parent / name))
+        if source.exists() and files.sha256(source) != was:
+            what = f"{path} is stale: {source} was changed since ({beside})"
+            raise InputError(what, remedy=f"rebuild it with: {command}")
     return content
 
 
-def _checksum(digest: str, path: Path) -> str:
-    return f"{digest}  {path.name}\n"
+_CHECKSUMS = re.compile(r"([0-9a-f]{64}  [^\n]+\n)+")
+"""A file of ``sha256sum``."""

@@ -81,9 +81,7 @@ def measured(grid: Grid) -> None:
     fidelity.write(grid)
     tests = pd.read_csv(results / "tables/fidelity_tests.csv")
     tests.loc[(tests["method"] == STARRED[0]) & (tests["task"] == STARRED[1]), "p_holm"] = 0.001
-    csv_file.write(results / "tables/fidelity_tests.csv", tests)
-    grid = Grid.load(with_latencies(results) / "plan/grid.json")
-    collect(grid)
+    csv_file.write(results / "tables/fidelity_tests.csv", tests, [])
     cost.write(grid)
     ablation = Grid(**(dict(grid) | {"name": "ablations/steps", "title": "Number of steps"})).below(grid.results)
     ablation.write(ablation.file)
@@ -118,14 +116,23 @@ def complete(results: Path, whole: bool) -> Path:
     """Add tables and figures to a tree of runs; all optional parts too, and a nasty note, if ``whole``."""
     rng, grid = np.random.default_rng(11), results / "plan/grid.json"
     recorded(Grid.load(grid), rng)
-    collect(Grid.load(grid))
-    tables.write(Grid.load(grid))
+    if whole:
+        regridded(results, notes=(NASTY,))
+        explained(Grid.load(grid), rng)
+        with_latencies(results)
+    tabled(results)
     for name in ("scores", "differences"):
         draw(results / "figures", name)
     if whole:
-        regridded(results, notes=(NASTY,))
-        measured(explained(Grid.load(grid), rng))
+        measured(Grid.load(grid))
     return results
+
+
+def tabled(results: Path) -> None:
+    """Collect the scores of a tree of runs, and write their tables."""
+    grid = Grid.load(results / "plan/grid.json")
+    collect(grid)
+    tables.write(grid)
 
 
 def page(results: Path) -> str:

@@ -9,14 +9,18 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
+from adkd.analysis.collect import csv_file
+from adkd.analysis.collect.scores import collect
+from adkd.analysis.figures import stage as figures
 from adkd.analysis.figures.palette import VARIABLES
 from adkd.analysis.page import page as report
 from adkd.analysis.page.attributions import SHOWN, spread
 from adkd.analysis.page.inlined import inlined
+from adkd.analysis.tables import stage as tables
 from adkd.base.errors import InputError
 from adkd.plan.grid import Grid
-from tests.analysis.conftest import replaced
-from tests.analysis.page_results import NASTY, STARRED, page, payload, section
+from tests.analysis.conftest import regridded, replaced
+from tests.analysis.page_results import NASTY, STARRED, page, payload, section, tabled
 from tests.analysis.test_fidelity import write_explanation
 
 OPTIONAL = {"fidelity": "fidelity", "examples": "fidelity", "cost": "cost"}
@@ -193,6 +197,7 @@ def test_runs_of_different_making_are_warned_of(reported):
     found = reported()
     assert 'class="warning"' not in page(found)
     replaced(found, "students/finetune/rte/seed-2", git_commit="d" * 40 + "+", versions={"torch": "3.0"})
+    tabled(found)
     text = page(found)
     assert text.count('class="warning"') == 2
     for said in ("commit: " + "c" * 40 + " (19 runs); " + "d" * 40 + "+ (1 run)", "torch: 2.9 (19 runs); 3.0 (1 run)"):
@@ -224,9 +229,42 @@ def test_metrics_of_another_making_are_refused(reported):
     found = reported()
     file = found / "students/adkd/rte/seed-1/metrics.json"
     file.write_text(file.read_text().replace('"history"', '"course"'))
-    with pytest.raises(InputError, match=r"metrics\.json is not valid") as caught:
+    for work, remedy in ((page, "adkd scores"), (tabled, f"adkd student {found}/plan/students/adkd/rte/seed-1.json")):
+        with pytest.raises(InputError) as caught:
+            work(found)
+        assert f"{file} " in caught.value.what
+        assert remedy in caught.value.remedy
+
+
+@pytest.mark.usefixtures("svg_alone")
+def test_what_was_made_of_other_scores_or_another_plan_is_refused(reported):
+    found = reported()
+    grid = Grid.load(found / "plan/grid.json")
+    figures.write(grid)
+    page(found)
+    for change, remedy in (
+        (lambda: replaced(found, "students/adkd/rte/seed-1", seconds=99.0), "adkd scores"),
+        (lambda: collect(grid), "adkd tables"),
+        (lambda: tables.write(grid), "adkd figures"),
+    ):
+        change()
+        with pytest.raises(InputError, match="is stale") as caught:
+            page(found)
+        assert caught.value.remedy == f"rebuild it with: {remedy} {grid.file}"
+    figures.write(grid)
+    page(found)
+    regridded(found, notes=("Another.",))
+    with pytest.raises(InputError, match=r"scores\.csv is stale: .*/plan/grid\.json was changed since"):
         page(found)
-    assert f"adkd student {found}/plan/students/adkd/rte/seed-1.json" in caught.value.remedy
+
+
+def test_a_table_of_an_earlier_version_is_refused(reported):
+    found = reported()
+    file = found / "tables/main.csv"
+    csv_file.write(file, pd.read_csv(file).drop(columns="note"), [])
+    with pytest.raises(InputError, match=r'main\.csv has no column "note"') as caught:
+        page(found)
+    assert "adkd tables" in caught.value.remedy
 
 
 def test_a_skipped_method_is_said_and_never_a_number(reported):

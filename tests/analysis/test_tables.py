@@ -207,7 +207,7 @@ def test_scores_that_lack_a_run_are_refused(tree):
     results = tree()
     collect(Grid.load(results / "plan/grid.json"))
     table = pd.read_csv(results / "scores.csv")
-    csv_file.write(results / "scores.csv", table[table["method"] != "adkd"])
+    csv_file.write(results / "scores.csv", table[table["method"] != "adkd"], [])
     with pytest.raises(InputError, match=r"lacks 6 of 20 runs .* adkd scores"):
         tables.write(Grid.load(results / "plan/grid.json"))
 

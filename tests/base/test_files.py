@@ -205,6 +205,26 @@ def test_a_checked_file_is_read_only_as_it_was_written(tmp_path):
             file.write_bytes(kept)
 
 
+def test_a_file_is_stale_when_what_it_was_made_from_has_changed(tmp_path):
+    source, path = tmp_path / "results/plan/grid.json", tmp_path / "results/tables/main.csv"
+    source.parent.mkdir(parents=True)
+    source.write_text("{}")
+    with new_checked_file(path, [source]) as temporary:
+        temporary.write_text("adkd,0.5\n")
+    check = ["sha256sum", "--check", "--strict", checksum_file(path).name]
+    assert subprocess.run(check, cwd=path.parent, capture_output=True).returncode == 0
+    moved = tmp_path / "elsewhere"
+    (tmp_path / "results").rename(moved)
+    (tmp_path / "results").symlink_to(moved)
+    assert checked_bytes(path, "adkd tables") == b"adkd,0.5\n"
+    source.write_text("{ }")
+    with pytest.raises(InputError) as caught:
+        checked_bytes(path, "adkd tables")
+    assert f"{path} is stale: {source} was changed" in caught.value.what
+    source.unlink()
+    assert checked_bytes(path, "adkd tables") == b"adkd,0.5\n"
+
+
 def test_no_byte_of_a_report_can_change_unnoticed(tmp_path):
     directory, path = tmp_path / "results/data/rte", tmp_path / "results/data/rte/data.json"
     report = Report[Spec](spec=Spec(stage="data", result="data/rte", code="c" * 8))

@@ -1,5 +1,7 @@
 """What every method of a grid costs: its training runs, and the speed of models of its architecture."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from adkd.analysis.collect.scores import COSTS, finished_runs
@@ -46,12 +48,21 @@ def latencies(grid: Grid) -> dict[tuple[str, str], tuple[dict[str, Latency], str
         InputError: a latency is missing, or was measured with another spec than the plan's.
     """
     results = grid.results
-    names = dict.fromkeys(run.latency for run in grid.runs)
-    measured = {name: results.report(results.spec(name, LatencySpec)) for name in names}
+    measured = {name: results.report(results.spec(name, LatencySpec)) for name in _latencies(grid)}
     return {
         (run.method, run.task): (measured[run.latency].latency, measured[run.latency].spec.inputs.model)
         for run in grid.runs
     }
+
+
+def latency_files(grid: Grid) -> list[Path]:
+    """The reports of the latencies of a grid."""
+    return [grid.results.report_file(name, "latency") for name in _latencies(grid)]
+
+
+def _latencies(grid: Grid) -> list[str]:
+    """The name of every latency of a grid, once."""
+    return list(dict.fromkeys(run.latency for run in grid.runs))
 
 
 def machines(grid: Grid) -> list[str]:

@@ -45,7 +45,8 @@ def collect(grid: Grid) -> None:
             teacher = _teacher(teachers, run)
             measures = _fidelity(grid, run, of_teacher(teacher), teacher)
         rows += [(run.method, run.task, run.seed, split, name, *value) for name, value in measures.items()]
-    csv_file.write(grid.out / FILE, pd.DataFrame(rows, columns=COLUMNS))
+    made_from = [grid.file, *(explanations.report_file(grid, run) for run in runs)]
+    csv_file.write(grid.out / FILE, pd.DataFrame(rows, columns=COLUMNS), made_from)
 
 
 def read(grid: Grid) -> pd.DataFrame:
@@ -55,7 +56,7 @@ def read(grid: Grid) -> pd.DataFrame:
         InputError: it is missing, or lacks an explained run of the plan.
     """
     path, command = grid.out / FILE, f"adkd fidelity {grid.file}"
-    table = csv_file.read(path, command, dtype={"seed": str})
+    table = csv_file.read(path, command, COLUMNS, dtype={"seed": str})
     collected = set(zip(table["method"], table["task"], table["seed"], strict=True))
     runs = _explained(grid)
     lacking = [run for run in runs if (run.method, run.task, run.seed) not in collected]

@@ -48,7 +48,7 @@ def collect(grid: Grid, incomplete: bool = False) -> None:
     rows = [row for run in grid.runs for row in (_blanks(grid, run) if run in lacking else _rows(grid, run))]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     _check_same_splits(grid, table)
-    csv_file.write(grid.out / FILE, table)
+    csv_file.write(grid.out / FILE, table, [grid.file, *(file for run, file in files.items() if run not in lacking)])
 
 
 def read_scores(grid: Grid) -> pd.DataFrame:
@@ -58,9 +58,7 @@ def read_scores(grid: Grid) -> pd.DataFrame:
         InputError: it is missing, or has no score for a run of the plan.
     """
     path, command = grid.out / FILE, f"adkd scores {grid.file}"
-    scores = csv_file.read(path, command, dtype={"seed": str, "note": object})
-    if absent := [name for name in COLUMNS if name not in scores]:
-        raise InputError(f'{path} has no column "{absent[0]}"', remedy=f"rebuild it with: {command}")
+    scores = csv_file.read(path, command, COLUMNS, dtype={"seed": str, "note": object})
     there = set(zip(scores["method"], scores["task"], scores["seed"], strict=True))
     lacking = [run for run in grid.runs if (run.method, run.task, run.seed) not in there]
     if lacking:

@@ -1,5 +1,8 @@
 """The finished studies of a grid whose methods have tuned settings."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from adkd.base.errors import missing
 from adkd.plan.grid import Grid
 from adkd.plan.reports import StudyReport
@@ -31,6 +34,11 @@ def studies_of(grid: Grid) -> dict[tuple[str, str], StudyReport]:
     """
     pairs = [(method, task) for method in grid.methods for task in grid.tasks]
     return {pair: _read(grid, *pair) for pair in pairs if pair[1] not in grid.skipped.get(pair[0], {})}
+
+
+def report_files(grid: Grid, studies: Mapping[tuple[str, str], StudyReport]) -> list[Path]:
+    """The files of the reports of some studies."""
+    return [grid.results.report_file(study.spec.result, study.spec.stage) for study in studies.values()]
 
 
 def _read(grid: Grid, method: str, task: str) -> StudyReport:

@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from adkd.analysis.collect.scores import read_scores
+from adkd.analysis.collect.costs import latency_files
+from adkd.analysis.collect.scores import FILE, read_scores
 from adkd.analysis.figures import scatter
 from adkd.analysis.figures.style import VERTICAL_AXIS, save
 from adkd.analysis.tables import cost
@@ -19,7 +20,8 @@ def write(grid: Grid) -> None:
     """
     cost.write(grid)
     with plt.rc_context(VERTICAL_AXIS):
-        save(draw(grid, read_scores(grid)), grid.out / "figures", "cost")
+        made_from = [grid.file, grid.out / FILE, *latency_files(grid)]
+        save(draw(grid, read_scores(grid)), grid.out / "figures", "cost", made_from)
 
 
 def draw(grid: Grid, scores: pd.DataFrame) -> Figure:

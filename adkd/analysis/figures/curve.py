@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from adkd.analysis.collect.scores import read_scores
+from adkd.analysis.collect.scores import FILE, read_scores
 from adkd.analysis.figures.palette import BLUE, GREY, VERMILION
 from adkd.analysis.figures.scores import scored_columns
 from adkd.analysis.figures.style import (
@@ -47,7 +47,7 @@ def write(grid: Grid) -> None:
             remedy="give results/plan/ablations/NAME.json",
         )
     with plt.rc_context(STYLE):
-        save(draw(grid, read_scores(grid)), grid.out / "figures", "curve")
+        save(draw(grid, read_scores(grid)), grid.out / "figures", "curve", [grid.file, grid.out / FILE])
 
 
 def draw(grid: Grid, scores: pd.DataFrame) -> Figure:

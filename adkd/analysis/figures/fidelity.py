@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from adkd.analysis.collect.fidelity import collect, read
+from adkd.analysis.collect import scores
+from adkd.analysis.collect.fidelity import FILE, collect, read
 from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.figures import scatter
 from adkd.analysis.figures.style import VERTICAL_AXIS, save
@@ -22,7 +23,8 @@ def write(grid: Grid) -> None:
     collect(grid)
     fidelity.write(grid)
     with plt.rc_context(VERTICAL_AXIS):
-        save(draw(grid, read_scores(grid), read(grid)), grid.out / "figures", "fidelity")
+        figure = draw(grid, read_scores(grid), read(grid))
+        save(figure, grid.out / "figures", "fidelity", [grid.file, grid.out / scores.FILE, grid.out / FILE])
 
 
 def draw(grid: Grid, scores: pd.DataFrame, measures: pd.DataFrame) -> Figure:

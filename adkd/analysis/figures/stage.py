@@ -3,10 +3,11 @@
 from matplotlib import pyplot as plt
 
 from adkd.analysis.collect import csv_file
-from adkd.analysis.collect.scores import read_scores
+from adkd.analysis.collect.scores import FILE, read_scores
 from adkd.analysis.figures import differences
 from adkd.analysis.figures import scores as score_figure
 from adkd.analysis.figures.style import STYLE, save
+from adkd.analysis.stats.significance import COLUMNS
 from adkd.plan.grid import Grid
 
 
@@ -18,7 +19,7 @@ def write(grid: Grid) -> None:
     """
     scores = read_scores(grid)
     tests, out = grid.out / "tables" / "significance.csv", grid.out / "figures"
-    compared = csv_file.read(tests, f"adkd tables {grid.file}")
+    compared = csv_file.read(tests, f"adkd tables {grid.file}", COLUMNS, dtype={"note": object})
     with plt.rc_context(STYLE):
-        save(score_figure.draw(grid, scores), out, "scores")
-        save(differences.draw(grid, compared), out, "differences")
+        save(score_figure.draw(grid, scores), out, "scores", [grid.file, grid.out / FILE])
+        save(differences.draw(grid, compared), out, "differences", [grid.file, tests])

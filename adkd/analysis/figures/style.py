@@ -146,11 +146,15 @@ def describe(artist: Artist, words: str) -> None:
     artist.set_gid(" " + re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", words))
 
 
-def save(figure: Figure, out: Path, name: str) -> None:
-    """Write ``NAME.pdf``, ``NAME.png`` and ``NAME.svg`` into ``out``; the same figure gives the same bytes."""
+def save(figure: Figure, out: Path, name: str, made_from: Sequence[Path] = ()) -> None:
+    """Write ``NAME.pdf``, ``NAME.png`` and ``NAME.svg`` into ``out``; the same figure gives the same bytes.
+
+    Args:
+        made_from: the files that the figure shows.
+    """
     for kind, metadata in METADATA.items():
         if kind == "svg":  # which the page reads
-            with new_checked_file(out / f"{name}.svg") as temporary:
+            with new_checked_file(out / f"{name}.svg", made_from) as temporary:
                 temporary.write_text(_svg(figure, metadata), encoding="utf-8")
         else:
             with new_file(out / f"{name}.{kind}") as temporary:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from adkd.analysis.collect.studies import studies_of
+from adkd.analysis.collect.studies import report_files, studies_of
 from adkd.analysis.figures.palette import Look, looks
 from adkd.analysis.figures.style import VERTICAL_AXIS, describe, panels_for, points, save, title
 from adkd.analysis.stats.budget import expected_best
@@ -25,9 +25,10 @@ def write(grid: Grid) -> None:
         InputError: there is no untuned grid, or scores or a study are missing or do not belong to the plan.
     """
     tuning.write(grid)
-    scores = {pair: list(study.scores) for pair, study in studies_of(grid).items()}
+    studies = studies_of(grid)
+    scores = {pair: list(study.scores) for pair, study in studies.items()}
     with plt.rc_context(VERTICAL_AXIS):
-        save(draw(grid, scores), grid.out / "figures", "tuning")
+        save(draw(grid, scores), grid.out / "figures", "tuning", [grid.file, *report_files(grid, studies)])
 
 
 def draw(grid: Grid, scores: Scores) -> Figure:

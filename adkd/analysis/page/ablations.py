@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from adkd.analysis.collect import csv_file
 from adkd.analysis.page.inlined import Inlined, inlined
-from adkd.analysis.tables.main import main_tables
+from adkd.analysis.stats import significance
+from adkd.analysis.tables import main
 from adkd.analysis.tables.table import Table
 from adkd.base.checked import was_written
 from adkd.plan.grid import Grid
 
-TABLES = ("main.csv", "average.csv", "significance.csv")
+TABLES = {"main": main.COLUMNS, "average": main.AVERAGE_COLUMNS, "significance": significance.COLUMNS}
+"""The tables that the main tables are drawn from, and their columns."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,21 @@ def ablations(grid: Grid) -> list[Ablation]:
     """
     plan = grid.file.parent
     grids = [Grid.load(path) for path in sorted((plan / "ablations").glob("*.json"))]
-    return [_ablation(part) for part in grids if any(was_written(part.out / "tables" / name) for name in TABLES)]
+    return [_ablation(part) for part in grids if any(was_written(part.out / f"tables/{name}.csv") for name in TABLES)]
 
 
 def _ablation(grid: Grid) -> Ablation:
     curve = grid.out / "figures/curve.svg"
     drawn = f"adkd curve {grid.file}"
     figure = inlined(curve, f"ablation-{grid.file.stem}", drawn) if was_written(curve) else None
+    return Ablation(grid.title or grid.file.stem, figure, main.main_tables(grid, **tables_of_scores(grid)))
+
+
+def tables_of_scores(grid: Grid) -> dict[str, pd.DataFrame]:
+    """Name -> table, of ``TABLES``.
+
+    Raises:
+        InputError: one is missing, damaged or stale.
+    """
     made = f"adkd tables {grid.file}"
-    tables = main_tables(grid, *(csv_file.read(grid.out / "tables" / name, made) for name in TABLES))
-    return Ablation(grid.title or grid.file.stem, figure, tables)
+    return {name: csv_file.read(grid.out / f"tables/{name}.csv", made, columns) for name, columns in TABLES.items()}

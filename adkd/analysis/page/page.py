@@ -1,6 +1,6 @@
 """``report.html``: all results on one page that needs no network, no server and, for its tables, no JavaScript."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -9,22 +9,21 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from adkd.analysis.collect import csv_file
+from adkd.analysis.collect import costs, csv_file
 from adkd.analysis.collect.fidelity import specs
 from adkd.analysis.collect.scores import finished_runs, read_scores
-from adkd.analysis.page.ablations import ablations
+from adkd.analysis.page.ablations import ablations, tables_of_scores
 from adkd.analysis.page.attributions import attributions
 from adkd.analysis.page.curves import curves, looks
 from adkd.analysis.page.inlined import Inlined, inlined
 from adkd.analysis.page.provenance import provenance
-from adkd.analysis.stats import over_seeds
+from adkd.analysis.stats import fidelity, over_seeds
+from adkd.analysis.tables import published, tuning
 from adkd.analysis.tables.cost import cost_tables
 from adkd.analysis.tables.fidelity import fidelity_tables
 from adkd.analysis.tables.html import html, html_of_all
 from adkd.analysis.tables.main import main_tables
-from adkd.analysis.tables.published import lists
 from adkd.analysis.tables.significance import difference_table
-from adkd.analysis.tables.tuning import tuning_tables
 from adkd.analysis.tables.wording import selection_note, spans
 from adkd.base.checked import was_written
 from adkd.base.files import new_file
@@ -33,6 +32,13 @@ from adkd.data.sources import SOURCES
 from adkd.data.tasks import task
 from adkd.plan.grid import TEACHER, Grid
 
+OPTIONAL: Mapping[str, Mapping[str, Iterable[str]]] = {
+    "fidelity": {"fidelity": fidelity.COLUMNS, "fidelity_tests": fidelity.TEST_COLUMNS},
+    "cost": {"cost": costs.COLUMNS},
+    "tables": {"published": published.COLUMNS},
+    "tuning": {"tuning": tuning.COLUMNS},
+}
+"""Stage -> the tables of it, and their columns, that the page shows if they were made."""
 FIGURES = ("scores", "differences", "fidelity", "cost", "tuning")
 
 
@@ -46,31 +52,27 @@ def write(grid: Grid) -> None:
     """
     results = grid.out
     read_scores(grid)  # refuses scores of other runs
-    main, average, significance = (_table(grid, results, name) for name in ("main", "average", "significance"))
+    scores = tables_of_scores(grid)
     metrics = {run: grid.report(run) for run in finished_runs(grid)}
-    fidelity, cost = (_optional(grid, results, name, name) for name in ("fidelity", "cost"))
-    published = _optional(grid, results, "published", "tables")
-    tuning = _optional(grid, results, "tuning", "tuning") if grid.tuned else None
+    tables = _optional_tables(grid)
     explained = attributions(grid)
     page = {
         "grid": grid,
         "students": sum(run.method != TEACHER for run in metrics),
         "facts": _facts(grid, len(grid.runs) - len(metrics)),
-        "guide": _guide(grid, significance),
-        "scores": main_tables(grid, main, average, significance),
-        "differences": difference_table(grid, significance) if grid.compared else None,
+        "guide": _guide(grid, scores["significance"]),
+        "scores": main_tables(grid, **scores),
+        "differences": difference_table(grid, scores["significance"]) if grid.compared else None,
         "figures": _figures(grid, results),
         "watched": "held_out" if grid.selection == "held_out" else "validation",
         "fidelity": _made(
-            fidelity,
-            lambda table: fidelity_tables(
-                grid, table, _table(grid, results, "fidelity_tests", "fidelity"), specs(grid)
-            ),
+            tables["fidelity"],
+            lambda table: fidelity_tables(grid, table, tables["fidelity_tests"], specs(grid)),
         ),
         "explained": explained,
-        "cost": _made(cost, lambda table: cost_tables(grid, table)),
-        "tuning": _made(tuning, lambda table: tuning_tables(grid, table)),
-        "published": _made(published, lambda table: lists(grid, table)),
+        "cost": _made(tables["cost"], lambda table: cost_tables(grid, table)),
+        "tuning": _made(tables["tuning"], lambda table: tuning.tuning_tables(grid, table)),
+        "published": _made(tables["published"], lambda table: published.lists(grid, table)),
         "ablations": ablations(grid),
         "provenance": provenance(grid, metrics),
         "data": {
@@ -86,13 +88,19 @@ def write(grid: Grid) -> None:
         temporary.write_text(_rendered(page), encoding="utf-8")
 
 
-def _table(grid: Grid, results: Path, name: str, command: str = "tables") -> pd.DataFrame:
-    return csv_file.read(results / "tables" / f"{name}.csv", f"adkd {command} {grid.file}")
+def _optional_tables(grid: Grid) -> dict[str, pd.DataFrame | None]:
+    """Name -> table; None for one that was not made.
 
-
-def _optional(grid: Grid, results: Path, name: str, command: str) -> pd.DataFrame | None:
-    made = was_written(results / "tables" / f"{name}.csv")
-    return _table(grid, results, name, command) if made else None
+    Raises:
+        InputError: one that was made is missing, damaged or stale.
+    """
+    tables = {}
+    for stage, columns_of in OPTIONAL.items():
+        paths = {name: grid.out / f"tables/{name}.csv" for name in columns_of}
+        made = any(map(was_written, paths.values())) and (stage != "tuning" or grid.tuned)
+        for name, path in paths.items():
+            tables[name] = csv_file.read(path, f"adkd {stage} {grid.file}", columns_of[name]) if made else None
+    return tables
 
 
 def _figures(grid: Grid, results: Path) -> dict[str, Inlined]:

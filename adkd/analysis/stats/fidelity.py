@@ -9,6 +9,10 @@ from adkd.base.seeds import entropy
 from adkd.plan.grid import TEACHER, Grid
 
 COLUMNS = ["method", "task", "measure", "mean", "sd", "n", "split", "rows"]
+TEST_COLUMNS = (
+    *("task", "method", "reference", "measure", "difference", "low", "high", "p", "p_holm", "n", "test"),
+    *("smallest_p", "family", "interval", "note"),
+)
 TESTED = "rank_correlation"
 """The measure that is tested."""
 
@@ -51,8 +55,7 @@ def comparisons(grid: Grid, table: pd.DataFrame) -> pd.DataFrame:
                     {"task": name, "method": method, "reference": grid.reference, "measure": TESTED}
                     | _comparison(ours[seeds].to_numpy() - theirs[seeds].to_numpy(), f"{name}/{method}/fidelity")
                 )
-    columns = "task method reference measure difference low high p p_holm n test smallest_p family interval note"
-    tests = pd.DataFrame(rows, columns=columns.split())
+    tests = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
     return tests.assign(p_holm=over_seeds.holm(tests["p"].to_numpy(dtype=float)), family=len(tests))
 
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from adkd.analysis.collect.costs import costs, machines
-from adkd.analysis.collect.scores import read_scores
+from adkd.analysis.collect.costs import costs, latency_files, machines
+from adkd.analysis.collect.scores import FILE, read_scores
 from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table
 from adkd.analysis.tables.table import write as write_texts
 from adkd.analysis.tables.text import csv, texts
@@ -21,7 +21,8 @@ def write(grid: Grid) -> None:
         InputError: scores or a latency are missing, or do not belong to the plan.
     """
     table = costs(grid, read_scores(grid))
-    write_texts(grid.out / "tables", {"cost.csv": csv(table)} | texts("cost", "Cost", cost_tables(grid, table)))
+    files = {"cost.csv": csv(table)} | texts("cost", "Cost", cost_tables(grid, table))
+    write_texts(grid.out / "tables", files, [grid.file, grid.out / FILE, *latency_files(grid)])
 
 
 def cost_tables(grid: Grid, table: pd.DataFrame) -> list[Table]:

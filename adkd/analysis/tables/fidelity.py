@@ -3,7 +3,7 @@
 import pandas as pd
 
 from adkd.analysis.collect.explanations import TOP
-from adkd.analysis.collect.fidelity import read, specs
+from adkd.analysis.collect.fidelity import FILE, read, specs
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.stats.fidelity import TESTED, comparisons, means
 from adkd.analysis.tables.table import Cell, Footnotes, Heading, Table
@@ -42,7 +42,8 @@ def write(grid: Grid) -> None:
     table, tests = means(grid, by_seed), comparisons(grid, by_seed)
     tables = fidelity_tables(grid, table, tests, specs(grid))
     files = {"fidelity.csv": csv(table), "fidelity_tests.csv": csv(tests)}
-    write_texts(grid.out / "tables", files | texts("fidelity", "Fidelity to the teacher's attributions", tables))
+    files |= texts("fidelity", "Fidelity to the teacher's attributions", tables)
+    write_texts(grid.out / "tables", files, [grid.file, grid.out / FILE])
 
 
 def fidelity_tables(grid: Grid, table: pd.DataFrame, tests: pd.DataFrame, specs: list[ExplainSpec]) -> list[Table]:

@@ -22,6 +22,7 @@ from adkd.data.metrics import metric_title
 from adkd.plan.grid import TEACHER, Column, Grid
 
 COLUMNS = ["method", "task", "metric", "mean", "sd", "n", "split", "note"]
+AVERAGE_COLUMNS = ["method", "split", "mean", "sd", "n", "tasks"]
 
 
 def means(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +53,7 @@ def averages(grid: Grid, scores: pd.DataFrame) -> pd.DataFrame:
             if len(averaged) > 1 and len(per_seed):
                 mean, sd, n = over_seeds.mean_and_sd(per_seed.to_numpy())
                 rows.append((method, role, mean, sd, n, len(averaged)))
-    return pd.DataFrame(rows, columns=["method", "split", "mean", "sd", "n", "tasks"])
+    return pd.DataFrame(rows, columns=AVERAGE_COLUMNS)
 
 
 def main_tables(grid: Grid, main: pd.DataFrame, average: pd.DataFrame, significance: pd.DataFrame) -> list[Table]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from adkd.analysis.collect.scores import read_scores
+from adkd.analysis.collect.scores import FILE, read_scores
 from adkd.analysis.stats.significance import comparisons
 from adkd.analysis.tables import published
 from adkd.analysis.tables.main import averages, main_tables, means
@@ -35,7 +35,7 @@ def write(grid: Grid) -> None:
     files |= texts("main", "Main table", main_tables(grid, main, average, significance))
     if grid.title is None:
         files |= _published(grid, table)
-    write_texts(grid.out / "tables", files)
+    write_texts(grid.out / "tables", files, [grid.file, grid.out / FILE])
 
 
 def _published(grid: Grid, scores: pd.DataFrame) -> dict[str, str]:

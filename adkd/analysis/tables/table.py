@@ -115,8 +115,8 @@ class Footnotes:
         return {letter: reason for reason, letter in self._letters.items()}
 
 
-def write(out: Path, texts: Mapping[str, str]) -> None:
-    """Write files into the directory ``out``, name -> text, each with its sha256 beside it."""
+def write(out: Path, texts: Mapping[str, str], made_from: Sequence[Path] = ()) -> None:
+    """Write files into the directory ``out``, name -> text; beside each its sha256 and those of ``made_from``."""
     for name, text in texts.items():
-        with new_checked_file(out / name) as temporary:
+        with new_checked_file(out / name, made_from) as temporary:
             temporary.write_text(text, encoding="utf-8")

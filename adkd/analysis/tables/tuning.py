@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from adkd.analysis.collect.scores import read_scores
-from adkd.analysis.collect.studies import searched, selection, studies_of
+from adkd.analysis.collect.scores import FILE, read_scores
+from adkd.analysis.collect.studies import report_files, searched, selection, studies_of
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.stats.collapse import remarks
 from adkd.analysis.stats.over_seeds import Interval, defined_scores
@@ -37,11 +37,13 @@ def write(grid: Grid) -> None:
     if not untuned.is_file():
         remedy = "set settings_from: sweeps in the config; without it there are no tuned settings to compare"
         raise InputError(f"{untuned} is missing", remedy=remedy)
-    table = budgets(grid, read_scores(Grid.load(untuned)), read_scores(grid), studies_of(grid))
+    before = Grid.load(untuned)
+    studies = studies_of(grid)
+    table = budgets(grid, read_scores(before), read_scores(grid), studies)
     tables = tuning_tables(grid, table)
-    write_texts(
-        grid.out / "tables", {"tuning.csv": csv(table)} | texts("tuning", "What tuning cost and bought", tables)
-    )
+    files = {"tuning.csv": csv(table)} | texts("tuning", "What tuning cost and bought", tables)
+    made_from = [file for one in (before, grid) for file in (one.file, one.out / FILE)]
+    write_texts(grid.out / "tables", files, [*made_from, *report_files(grid, studies)])
 
 
 def budgets(
