@@ -160,7 +160,7 @@ def plan(config: Config = None, root: Root = None) -> None:
     from adkd.plan.plan import build
 
     planned = build(validate(_config(config)), _results(root))
-    if any(planned.changes()):
+    if any(planned.changes()) or planned.unplanned():
         with claimed(planned.results.root, beside_jobs=True):
             planned.write()
     for stage, count in Counter(spec.stage for spec in planned.specs.values()).items():

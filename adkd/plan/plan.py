@@ -7,6 +7,7 @@ which is part of the spec.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from adkd.base.errors import InputError, unknown
 from adkd.base.records import Record
@@ -130,10 +131,24 @@ class Plan:
             if not record.is_in(file):
                 yield Change(file, record)
 
+    def unplanned(self) -> list[Path]:
+        """The files of grids that the config does not ask for, though an earlier one did."""
+        if self.lacking:
+            return []
+        files = [self.results.plan_file(UNTUNED), *self.results.plan_file("ablations").with_suffix("").glob("*.json")]
+        planned = {self.results.plan_file(name) for name in self.grids}
+        return sorted(file for file in files if file.exists() and file not in planned)
+
     def write(self) -> None:
-        """Write every spec and every grid below ``ROOT/plan``; files that would not change keep their time stamp."""
+        """Write every spec and every grid below ``ROOT/plan``; files that would not change keep their time stamp.
+
+        Grids that are no longer planned are removed, since the page shows every ablation with a grid. Specs stay: they
+        are inputs of nothing.
+        """
         for change in self.changes():
             change.write()
+        for file in self.unplanned():
+            file.unlink()
 
     def digest(self, name: str) -> str:
         """The digest of a planned spec or grid, by which a job knows that its file is still the one that was planned.

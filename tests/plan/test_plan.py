@@ -217,6 +217,16 @@ def test_files_are_written_only_where_something_changed(tmp_path):
         assert results.spec(name, Spec) == spec
 
 
+def test_the_grid_of_an_ablation_that_is_no_longer_planned_is_removed(tmp_path):
+    results = Results(tmp_path / "results")
+    kept = {"title": "Weight", "method": "pkd", "tasks": ["stsb"], "setting": "beta", "values": [1.0]}
+    written(results, ablations={"beta": kept, "again": kept})
+    assert {path.stem for path in results.root.glob("plan/ablations/*.json")} == {"beta", "again"}
+    planned = written(results, ablations={"beta": kept})
+    assert {path.stem for path in results.root.glob("plan/ablations/*.json")} == {"beta"}
+    assert planned.unplanned() == []
+
+
 def test_a_spec_that_is_put_back_is_no_newer_than_the_result_made_by_it(tmp_path):
     results = Results(tmp_path / "results")
     spec = written(results).specs["students/pkd/stsb/seed-1"]

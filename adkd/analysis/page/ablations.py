@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from adkd.analysis.collect import csv_file
+from adkd.analysis.collect.scores import read_scores
 from adkd.analysis.page.inlined import Inlined, inlined
 from adkd.analysis.stats import significance
 from adkd.analysis.tables import main
@@ -39,6 +40,7 @@ def ablations(grid: Grid) -> list[Ablation]:
 
 
 def _ablation(grid: Grid) -> Ablation:
+    read_scores(grid)  # refuses those of other runs
     curve = grid.out / "figures/curve.svg"
     drawn = f"adkd curve {grid.file}"
     figure = inlined(curve, f"ablation-{grid.file.stem}", drawn) if was_written(curve) else None
