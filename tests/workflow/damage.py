@@ -10,11 +10,13 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import stat
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -76,15 +78,16 @@ class Case:
     said: str
 
 
-def run(folder: Path, *arguments: str) -> tuple[int, str]:
+def run(folder: Path, *arguments: str, limit: int = 0) -> tuple[int, str]:
     """Carry out ``adkd`` in a fork of this process, in ``folder``; its exit status and what it printed.
 
-    File permissions count there, also for root.
+    File permissions count there, also for root. After ``limit`` seconds, if not 0, it is stopped by a signal.
     """
     with tempfile.TemporaryFile() as output:
         if not (process := os.fork()):
             try:
                 os.chdir(folder)
+                signal.alarm(limit)
                 for descriptor in (1, 2):
                     os.dup2(output.fileno(), descriptor)
                 # pytest has put files of its own in their place
@@ -196,6 +199,13 @@ def outputs(folder: Path, damaged: str) -> dict[str, str]:
     }
 
 
+@contextmanager
+def copied(tree: Path) -> Iterator[Path]:
+    """A copy of a tree, which shares the content of its files, until the end of the block."""
+    with tempfile.TemporaryDirectory(dir=tree.parent) as temporary:
+        yield Path(shutil.copytree(tree, Path(temporary, "tree"), copy_function=os.link))
+
+
 class Tried:
     """Damages copies of a tree, and says what a command makes of it."""
 
@@ -223,9 +233,7 @@ class Tried:
     def _run(
         self, command: tuple[str, ...], change: Callable[[Path], None], name: str = ""
     ) -> tuple[int, str, dict[str, str], bool]:
-        with tempfile.TemporaryDirectory(dir=self.tree.parent) as temporary:
-            folder = Path(temporary, "tree")
-            shutil.copytree(self.tree, folder, copy_function=os.link)
+        with copied(self.tree) as folder:
             change(folder)
             status, said = run(folder, *command)
             file, whole = folder / name, self.tree / name
