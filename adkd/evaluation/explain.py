@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -23,7 +23,7 @@ from adkd.evaluation.faithfulness import Example, Faithfulness, faithfulness
 from adkd.evaluation.integrated_gradients import Attributions, attributions
 from adkd.fetch import checkpoints
 from adkd.models.encoder import load_frozen, special_tokens
-from adkd.plan.reports import ExplainReport
+from adkd.plan.reports import CompletenessError, ExplainReport, Statistics
 from adkd.plan.results import Results
 from adkd.plan.specs import ExplainSpec
 from adkd.plan.stages import STAGES
@@ -139,24 +139,20 @@ def own_and_random(
     return own, faithfulness(model, examples, logits, shuffled, bins, device)
 
 
-def completeness_error(explained: list[Explanation]) -> dict[str, dict[str, float | None]]:
-    """Mean, median and maximum of the completeness error over examples and classes.
-
-    Returns:
-        The ``absolute`` error, and the error ``relative`` to the change of F, over the examples where F changes; None
-        if it never changes.
-    """
+def completeness_error(explained: list[Explanation]) -> CompletenessError:
+    """The completeness error over examples and classes; relative to the change of F over those where F changes."""
     error, change = (
         np.concatenate([getattr(e.attributions, name).double().numpy() for e in explained])
         for name in ("error", "change")
     )
     moved = change != 0
-    values = {"absolute": error, "relative": error[moved] / np.abs(change[moved])}
-    statistics: dict[str, Callable] = {"mean": np.mean, "median": np.median, "max": np.max}
-    return {
-        kind: {name: float(of(value)) if len(value) else None for name, of in statistics.items()}
-        for kind, value in values.items()
-    }
+    return CompletenessError(absolute=_statistics(error), relative=_statistics(error[moved] / np.abs(change[moved])))
+
+
+def _statistics(values: np.ndarray) -> Statistics:
+    if not len(values):
+        return Statistics(mean=None, median=None, max=None)
+    return Statistics(mean=float(values.mean()), median=float(np.median(values)), max=float(values.max()))
 
 
 def _table(

@@ -210,7 +210,7 @@ def _check_extremes(config: Config, method: str, space: spaces.Space) -> None:
     own = spaces.split(method, space)[0]
     for name, key in product(config.tasks, own):
         outline = configs.method_settings(config, method, name)[0]
-        for value in spaces.extremes(own[key]):
+        for value in own[key].extremes:
             try:
                 reason = replace(outline, **{key: value}).fits(theirs, ours)
             except ValueError as error:

@@ -103,12 +103,27 @@ class SignalReport(Report[SignalSpec]):
     data_fingerprint: str
 
 
+class Statistics(Record):
+    """Of one number over many; None where it is defined for none of them."""
+
+    mean: float | None
+    median: float | None
+    max: float | None
+
+
+class CompletenessError(Record):
+    """How far the attributions of an output are from the change of that output, over examples and classes."""
+
+    absolute: Statistics
+    relative: Statistics
+    """As a share of the change, where there is one."""
+
+
 class ExplainReport(Report[ExplainSpec], Provenance):
     """``explanation.json``."""
 
     rows: int
-    completeness_error: dict[str, dict[str, float | None]]
-    """absolute and relative -> mean, median, max."""
+    completeness_error: CompletenessError
     seconds: float
     data_fingerprint: str
 

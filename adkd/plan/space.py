@@ -10,16 +10,51 @@ import random
 from collections.abc import Mapping
 from dataclasses import fields
 from itertools import product
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
+
+from pydantic import Field, model_validator
 
 from adkd.base.errors import InputError, unknown
+from adkd.base.records import Record
 from adkd.base.validation import allowed, validated
 from adkd.methods import registry, settings
 from adkd.plan.sections import SpaceEntry
 
-Entry = dict[str, Any]
-Space = dict[str, Entry]
-"""Setting -> ``{"type": "int" | "float", "low", "high", "log"}`` or ``{"type": "choice", "choices": [...]}``."""
+
+class Range(Record):
+    """All values between two ends, both included."""
+
+    type: Literal["int", "float"]
+    low: int | float
+    high: int | float
+    log: bool
+
+    @model_validator(mode="after")
+    def _ascends(self) -> Self:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(f"no range: from {self.low} to {self.high}{', log' * self.log}")
+        return self
+
+    @property
+    def extremes(self) -> list[Any]:
+        """The values that a check of the space has to try: both ends."""
+        return [self.low, self.high]
+
+
+class Choice(Record):
+    """The values themselves."""
+
+    type: Literal["choice"] = "choice"
+    choices: tuple[bool | int | float | str | None, ...] = Field(min_length=1)
+
+    @property
+    def extremes(self) -> list[Any]:
+        """The values that a check of the space has to try: all of them."""
+        return list(self.choices)
+
+
+Space = dict[str, Annotated[Range | Choice, Field(discriminator="type")]]
+"""Setting -> its values."""
 Changes = Mapping[str, Mapping[str, SpaceEntry | None]]
 """``sweeps.space`` of a config: "training" or a method -> setting -> entry; None where a setting is not searched."""
 
@@ -48,10 +83,10 @@ def space_of(method: str, variant: str, changes: Changes) -> Space:
         raise InputError(
             f"the {variant} space of {method}", value=space, allowed="at least one setting", key="sweeps.space"
         )
-    if variant == "grid" and (ranged := [key for key, entry in space.items() if entry["type"] != "choice"]):
+    if variant == "grid" and (ranged := [key for key, entry in space.items() if isinstance(entry, Range)]):
         raise InputError(
             f"{ranged[0]} in the grid of {method}",
-            value=space[ranged[0]],
+            value=space[ranged[0]].as_json(),
             allowed="{choices}, not a range",
             key=f"sweeps.space.{method}.{ranged[0]}",
         )
@@ -79,36 +114,45 @@ def split(method: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
     return own, {key: value for key, value in values.items() if key in settings.TRAINING}
 
 
-def extremes(entry: Entry) -> list[Any]:
-    """The values of a setting that a check of the space has to try: every choice, or both ends of a range."""
-    return list(entry["choices"]) if entry["type"] == "choice" else [entry["low"], entry["high"]]
-
-
 def text(space: Space) -> str:
     """A space in words."""
 
-    def values(entry: Entry) -> str:
-        if entry["type"] == "choice":
-            return f"one of {', '.join(json.dumps(choice) for choice in entry['choices'])}"
-        return f"{entry['low']:g} to {entry['high']:g}{', log' * entry['log']}"
+    def values(entry: Range | Choice) -> str:
+        if isinstance(entry, Choice):
+            return f"one of {', '.join(map(json.dumps, entry.choices))}"
+        return f"{entry.low:g} to {entry.high:g}{', log' * entry.log}"
 
     return "; ".join(f"{key} {values(entry)}" for key, entry in sorted(space.items()))
 
 
 def grid_size(space: Space) -> int:
     """How many points a space of choices has."""
-    return math.prod(len(entry["choices"]) for entry in space.values())
+    return math.prod(map(len, _choices(space)))
 
 
 def grid_point(space: Space, number: int, seed: int) -> dict[str, Any]:
     """Point ``number``, from 0, of a space of choices in an order shuffled by ``seed``; after the last the first."""
     keys = sorted(space)
-    points = list(product(*(space[key]["choices"] for key in keys)))
+    points = list(product(*_choices({key: space[key] for key in keys})))
     random.Random(seed).shuffle(points)
     return dict(zip(keys, points[number % len(points)], strict=True))
 
 
-def _entry(where: str, method: str, key: str, entry: SpaceEntry) -> Entry:
+def _choices(space: Space) -> list[tuple[Any, ...]]:
+    """The choices of every setting of a space without ranges.
+
+    Raises:
+        InputError: it has a range.
+    """
+    found = []
+    for key, entry in space.items():
+        if not isinstance(entry, Choice):
+            raise InputError(f"{key} in a grid", value=entry.as_json(), allowed="{choices}, not a range")
+        found.append(entry.choices)
+    return found
+
+
+def _entry(where: str, method: str, key: str, entry: SpaceEntry) -> Range | Choice:
     """An entry whose values the setting allows."""
     annotation, where = _annotation(where, method, key), f"{where}.{key}"
     if entry.choices is not None:
@@ -118,7 +162,7 @@ def _entry(where: str, method: str, key: str, entry: SpaceEntry) -> Entry:
             )
         for index, value in enumerate(entry.choices):
             validated(annotation, value, f"{where}.choices[{index}]")
-        return {"type": "choice", "choices": list(entry.choices)}
+        return Choice(choices=entry.choices)
     kind = _number(annotation)
     if kind is None:
         raise InputError(where, value=entry.model_dump(exclude_unset=True), allowed="{choices}, for it is not a number")
@@ -127,7 +171,7 @@ def _entry(where: str, method: str, key: str, entry: SpaceEntry) -> Entry:
         raise InputError(f"{where}.low", value=low, allowed=f"below {where}.high, which is {high}")
     if entry.log and low <= 0:
         raise InputError(f"{where}.low", value=low, allowed="above 0 on a log scale")
-    return {"type": kind.__name__, "low": kind(low), "high": kind(high), "log": entry.log}
+    return Range(type="int" if kind is int else "float", low=kind(low), high=kind(high), log=entry.log)
 
 
 def _end(where: str, annotation: Any, value: Any) -> Any:

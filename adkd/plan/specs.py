@@ -12,6 +12,7 @@ from adkd.data.spec import DataSpec
 from adkd.methods.method_config import TokenMap
 from adkd.methods.settings import TRAINING, Training
 from adkd.plan.sections import StudentConfig
+from adkd.plan.space import Space
 
 __all__ = ["DataSpec"]
 
@@ -155,8 +156,7 @@ class StudyDefinition(Record):
     sampler: str
     startup: int
     seed: int
-    space: dict[str, dict[str, Any]]
-    """Setting -> range or choices (``adkd.plan.space``)."""
+    space: Space
     trials: dict[str, TrialSpec]
     """Seed -> spec of a trial with the config's own settings."""
     upstream: dict[str, dict[str, Any]]

@@ -16,7 +16,7 @@ from adkd.plan import config as configs
 from adkd.plan.ablations import Point
 from adkd.plan.config import Config
 from adkd.plan.fingerprint import Codes
-from adkd.plan.space import Space, extremes, space_of, split
+from adkd.plan.space import Choice, Space, space_of, split
 from adkd.plan.specs import (
     OfTrials,
     RoundSpec,
@@ -127,14 +127,14 @@ class Study:
         has it."""
         keys = [key for key in split(self.method, self.space)[0] if _changes_signals(self, key)]
         for key in keys:
-            if self.space[key]["type"] != "choice":
+            if not isinstance(self.space[key], Choice):
                 raise InputError(
                     f"{key} in the space of {self.method} is a range; every value needs token maps of its own from the "
                     "teacher, which trials share",
                     remedy="use {choices: [...]}",
                 )
         choices = [
-            dict(zip(keys, values, strict=True)) for values in product(*(self.space[key]["choices"] for key in keys))
+            dict(zip(keys, values, strict=True)) for values in product(*(self.space[key].extremes for key in keys))
         ]
         return [
             (when, replace(student, method_config=replace(student.method_config, **when)))
@@ -220,5 +220,5 @@ def studies(config: Config, codes: Codes) -> Iterator[Study]:
 
 def _changes_signals(study: Study, key: str) -> bool:
     own = study.students[0].method_config
-    values = [value for value in extremes(study.space[key]) if value is not None] + [getattr(own, key)]
+    values = [value for value in study.space[key].extremes if value is not None] + [getattr(own, key)]
     return len({replace(own, **{key: value}).token_map for value in values}) > 1

@@ -19,7 +19,7 @@ from adkd.base.errors import InputError
 from adkd.base.seeds import derived
 from adkd.plan.reports import TrialReport
 from adkd.plan.results import Results, refuse_another
-from adkd.plan.space import Space
+from adkd.plan.space import Choice, Space
 from adkd.plan.specs import StudyDefinition
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -55,9 +55,9 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     """A space as Optuna's distributions, in a fixed order, on which the draws of a seeded sampler depend."""
     kinds = {"int": IntDistribution, "float": FloatDistribution}
     return {
-        key: CategoricalDistribution(entry["choices"])
-        if entry["type"] == "choice"
-        else kinds[entry["type"]](entry["low"], entry["high"], log=entry["log"])
+        key: CategoricalDistribution(entry.choices)
+        if isinstance(entry, Choice)
+        else kinds[entry.type](entry.low, entry.high, log=entry.log)
         for key, entry in sorted(space.items())
     }
 

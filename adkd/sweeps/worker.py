@@ -17,7 +17,6 @@ from optuna.trial import TrialState
 
 from adkd.plan.reports import TrialReport, WorkerReport
 from adkd.plan.results import Results
-from adkd.plan.space import extremes
 from adkd.plan.specs import WorkerSpec
 from adkd.sweeps.storage import HEARTBEAT, WITHDRAWN, is_surplus, open_slots, opened, reap, slots
 from adkd.sweeps.trials import distributions, sampler
@@ -60,7 +59,7 @@ def pruner(spec: WorkerSpec) -> optuna.pruners.BasePruner:
         return optuna.pruners.MedianPruner(n_startup_trials=spec.study.startup)
     definition = spec.study
     fixed = next(iter(definition.trials.values())).training.epochs
-    longest = max(extremes(definition.space["epochs"])) if "epochs" in definition.space else fixed
+    longest = max(definition.space["epochs"].extremes) if "epochs" in definition.space else fixed
     return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=longest)
 
 

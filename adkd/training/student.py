@@ -11,6 +11,7 @@ from adkd.data.tasks import task as task_named
 from adkd.fetch import checkpoints, origins
 from adkd.methods import registry
 from adkd.methods.contract import Setup
+from adkd.methods.method_config import STORED
 from adkd.models.encoder import checkpoint_shape, load_frozen, new_classifier, shape
 from adkd.plan.results import Results
 from adkd.plan.specs import LearnerSpec, StudentSpec
@@ -48,8 +49,14 @@ def new_learner(spec: LearnerSpec, results: Results, device: torch.device) -> Le
     setup = Setup(task.outputs, task.regression, checkpoint_shape(spec.teacher_model), shape(student))
     if reason := config.fits(setup.teacher, setup.student):
         raise InputError(f"{spec.method} does not fit this teacher and student: {reason}")
+    method = kind(config, setup)
+    needs = frozenset().union(*(phase.needs for phase in method.phases()))
+    if lacking := sorted((needs & STORED) - stored.keys()):
+        raise InputError(f"{spec.method} needs {lacking[0]}, and inputs.signals has {', '.join(stored) or 'none'}")
+    if needs - STORED and not live:
+        raise InputError(f"{spec.method} needs {min(needs - STORED)} of a teacher, and inputs.teacher is null")
     origin = origins.origin(spec.student.model or spec.teacher_model)
-    return Learner(student, kind(config, setup), Teacher(stored, live), origin)
+    return Learner(student, method, Teacher(stored, live), origin)
 
 
 def new_student(spec: LearnerSpec, outputs: int, *, eager: bool) -> PreTrainedModel:

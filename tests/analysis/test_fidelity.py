@@ -21,7 +21,7 @@ from adkd.analysis.tables import fidelity as fidelity_table
 from adkd.base.errors import InputError
 from adkd.bench.made_up import PROVENANCE
 from adkd.plan.grid import Grid
-from adkd.plan.reports import ExplainReport
+from adkd.plan.reports import CompletenessError, ExplainReport, Statistics
 from adkd.plan.results import Results
 from adkd.plan.specs import ExplainSpec, OfModel
 from tests.analysis.conftest import regridded
@@ -71,11 +71,11 @@ def write_explanation(root, model, rows, planned=True, steps=16, data_fingerprin
     pq.write_table(pa.Table.from_pylist(plain), out / "examples.parquet")
     if planned:
         spec.write(results.plan_file(spec.result))
-    statistics = {"mean": 0.5, "median": 0.25, "max": 1.0}
+    statistics = Statistics(mean=0.5, median=0.25, max=1.0)
     report = ExplainReport(
         spec=spec,
         rows=len(rows),
-        completeness_error={"absolute": statistics, "relative": statistics},
+        completeness_error=CompletenessError(absolute=statistics, relative=statistics),
         seconds=1.0,
         data_fingerprint=data_fingerprint,
         **PROVENANCE,

@@ -19,6 +19,7 @@ from adkd.analysis.stats.budget import expected_best
 from adkd.analysis.tables import stage as tables
 from adkd.base.errors import InputError
 from adkd.plan.grid import Grid
+from adkd.plan.space import Choice, Range
 from adkd.plan.specs import StudyDefinition
 from adkd.sweeps.trials import COMPLETE, Trial
 
@@ -159,8 +160,7 @@ def test_tuning_is_a_line_per_method_over_its_trials(scored):
 
 
 def test_the_figures_of_a_study_show_every_trial():
-    space = {"alpha": {"type": "float", "low": 0.1, "high": 0.9, "log": False}, "top_k": {"choices": [4, 8]}}
-    space["top_k"]["type"] = "choice"
+    space = {"alpha": Range(type="float", low=0.1, high=0.9, log=False), "top_k": Choice(choices=(4, 8))}
     about = {"method": "adkd", "task": "stsb", "variant": "full", "sampler": "tpe", "startup": 2, "seed": 0}
     definition = StudyDefinition(**about, space=space, trials={}, upstream={}, signals=())
     scores = {0: 0.4, 1: 0.7, 3: 0.5}

@@ -14,15 +14,16 @@ from adkd.base.errors import InputError
 from adkd.plan.grid import Grid
 from adkd.plan.reports import BestTrial, StudyReport
 from adkd.plan.results import Results
+from adkd.plan.space import Choice, Range
 from adkd.plan.specs import OfTrials, Shared, StudyDefinition, StudySpec, TrialSpec
 from tests.analysis.conftest import student_spec
 
 pytestmark = pytest.mark.usefixtures("svg_alone")
 
 SPACE = {
-    "alpha": {"type": "float", "low": 0.0, "high": 1.0, "log": False},
-    "epochs": {"type": "choice", "choices": [3]},
-    "learning_rate": {"type": "float", "low": 1e-5, "high": 1e-4, "log": True},
+    "alpha": Range(type="float", low=0.0, high=1.0, log=False),
+    "epochs": Choice(choices=(3,)),
+    "learning_rate": Range(type="float", low=1e-5, high=1e-4, log=True),
 }
 
 

@@ -228,7 +228,7 @@ def test_all_models_explain_the_same_examples_and_a_rerun_gives_the_same_bytes(t
     assert report.rows == 12
     errors = np.concatenate([row["completeness_error"] for row in theirs])
     for name, of in (("mean", np.mean), ("median", np.median), ("max", np.max)):
-        assert report.completeness_error["absolute"][name] == pytest.approx(of(errors))
+        assert getattr(report.completeness_error.absolute, name) == pytest.approx(of(errors))
     words = [token for row in ours for token, special in zip(row["tokens"], row["special"], strict=True) if special]
     assert set(words) == {"[CLS]", "[SEP]"}
     assert len(words) == 3 * 12

@@ -8,7 +8,7 @@ from adkd.methods.settings import TRAINING
 from adkd.plan.checks import validate
 from adkd.plan.config import CONFIGS, load_config
 from adkd.plan.sections import SpaceEntry
-from adkd.plan.space import VARIANTS, grid_point, grid_size, space_of, text
+from adkd.plan.space import VARIANTS, Choice, Range, grid_point, grid_size, space_of, text
 
 
 def config(method="vanilla_kd", **sweeps):
@@ -30,20 +30,20 @@ def test_every_method_has_a_space_that_it_can_train_with(method, variant):
 
 def test_a_file_or_a_config_may_change_the_shared_space():
     assert space_of("finetune", "full", {}) == {
-        "batch_size": {"type": "choice", "choices": [8, 16, 32]},
-        "epochs": {"type": "int", "low": 3, "high": 10, "log": False},
-        "learning_rate": {"type": "float", "low": 1e-5, "high": 2e-4, "log": True},
+        "batch_size": Choice(choices=(8, 16, 32)),
+        "epochs": Range(type="int", low=3, high=10, log=False),
+        "learning_rate": Range(type="float", low=1e-5, high=2e-4, log=True),
     }
-    assert space_of("pkd", "grid", {})["epochs"]["choices"] == [4], "its file's, not the shared one"
+    assert space_of("pkd", "grid", {})["epochs"].choices == (4,), "its file's, not the shared one"
     changes = {
         "training": {"epochs": SpaceEntry(low=1, high=2), "batch_size": None},
         "pkd": {"alpha": SpaceEntry(choices=(0.5,))},
     }
     found = space_of("pkd", "full", changes)
-    assert found["epochs"]["high"] == 2
+    assert found["epochs"].high == 2
     assert "batch_size" not in found
-    assert found["alpha"] == {"type": "choice", "choices": [0.5]}
-    assert space_of("adkd", "full", changes)["alpha"]["type"] == "float", "another method's is its own"
+    assert found["alpha"] == Choice(choices=(0.5,))
+    assert space_of("adkd", "full", changes)["alpha"].type == "float", "another method's is its own"
 
 
 NAMES = {

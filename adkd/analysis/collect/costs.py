@@ -8,6 +8,7 @@ from adkd.analysis.collect.scores import COSTS, finished_runs
 from adkd.analysis.stats import over_seeds
 from adkd.analysis.stats.collapse import remarks
 from adkd.analysis.stats.over_seeds import defined_scores
+from adkd.base.errors import InputError
 from adkd.plan.grid import TEACHER, Grid
 from adkd.plan.reports import Latency
 from adkd.plan.specs import LatencySpec
@@ -49,6 +50,11 @@ def latencies(grid: Grid) -> dict[tuple[str, str], tuple[dict[str, Latency], str
     """
     results = grid.results
     measured = {name: results.report(results.spec(name, LatencySpec)) for name in _latencies(grid)}
+    for name, report in measured.items():
+        if missing_sizes := {"1", "32"} - report.latency.keys():
+            file = results.report_file(name, report.spec.stage)
+            remedy = f"rebuild it with: {results.command(name, report.spec.stage)}"
+            raise InputError(f"{file} has no latency of a batch of {min(missing_sizes)}", remedy=remedy)
     return {
         (run.method, run.task): (measured[run.latency].latency, measured[run.latency].spec.inputs.model)
         for run in grid.runs

@@ -103,7 +103,7 @@ def read(grid: Grid, run: Run) -> Explanations:
         signed=maps("contributions"),
         magnitudes=maps("magnitudes"),
         faithfulness={name: np.array(table[name], dtype=float) for name in FAITHFULNESS},
-        completeness_error=about.completeness_error["relative"]["median"],
+        completeness_error=about.completeness_error.relative.median,
         data_fingerprint=about.data_fingerprint,
     )
 

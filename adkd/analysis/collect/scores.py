@@ -20,6 +20,8 @@ COSTS = ("seconds", "peak_memory_bytes", "flops", "parameters")
 CONSTANT, FAILED = "constant predictions", "no result"
 """What ``note`` says of a run whose predictions are the same for every example, and of one that was left out."""
 COLUMNS = ("method", "task", "seed", "split", "metric", "value", *COSTS, "best_constant", "note")
+TYPES = {"seed": str, "note": object} | dict.fromkeys(("value", *COSTS, "best_constant"), float)
+"""Column -> its type, where pandas would guess: others are text."""
 
 TOLERANCE = 1e-6
 """Largest difference of a recorded score from that of the stored predictions."""
@@ -58,7 +60,7 @@ def read_scores(grid: Grid) -> pd.DataFrame:
         InputError: it is missing, or has no score for a run of the plan.
     """
     path, command = grid.out / FILE, f"adkd scores {grid.file}"
-    scores = csv_file.read(path, command, COLUMNS, dtype={"seed": str, "note": object})
+    scores = csv_file.read(path, command, COLUMNS, dtype=TYPES)
     there = set(zip(scores["method"], scores["task"], scores["seed"], strict=True))
     lacking = [run for run in grid.runs if (run.method, run.task, run.seed) not in there]
     if lacking:

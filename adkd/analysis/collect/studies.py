@@ -14,7 +14,7 @@ COMMAND = "snakemake sweep"
 def searched(study: StudyReport) -> list[str]:
     """The settings that had more than one value to choose from."""
     space = study.spec.study.space
-    return [key for key, entry in space.items() if entry["type"] != "choice" or len(entry["choices"]) > 1]
+    return [key for key, entry in space.items() if len(set(entry.extremes)) > 1]
 
 
 def selection(study: StudyReport) -> str:

@@ -1,5 +1,6 @@
 """Figures of a study: its course, the importance of settings, score against every setting, best of n trials."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from adkd.analysis.figures.palette import BLUE, GREY, VERMILION
 from adkd.analysis.figures.style import BLANK, STYLE, name_rows, panels_for, points, save, title
 from adkd.analysis.stats.budget import expected_best
 from adkd.data.tasks import task
-from adkd.plan.space import Entry
+from adkd.plan.space import Choice, Range
 from adkd.plan.specs import StudyDefinition
 from adkd.sweeps.trials import COMPLETE, Trial
 
@@ -80,14 +81,14 @@ def _slices(definition: StudyDefinition, trials: list[Trial]) -> Figure:
     winner, _ = max(scored, key=lambda pair: pair[1])  # the first of equal ones
     figure, panels = panels_for(len(definition.space), 6, share_rows=True)
     for number, (axes, (key, entry)) in enumerate(zip(panels, definition.space.items(), strict=True)):
-        if entry["type"] == "choice":
-            _choices(axes, key, entry["choices"])
+        if isinstance(entry, Choice):
+            _choices(axes, key, entry.choices)
         for trial, score in scored:
             value = trial.values[key]
-            place = entry["choices"].index(value) if entry["type"] == "choice" else value
+            place = entry.choices.index(value) if isinstance(entry, Choice) else value
             color = VERMILION if trial is winner else BLUE
             axes.scatter(place, 100 * score, s=16, color=color, linewidths=0, zorder=3 + (trial is winner))
-        if entry["type"] != "choice":
+        if isinstance(entry, Range):
             _searched(axes, entry)
         axes.set_xlabel(key)
         if not number:
@@ -99,10 +100,10 @@ def _slices(definition: StudyDefinition, trials: list[Trial]) -> Figure:
     return figure
 
 
-def _searched(axes: Axes, entry: Entry) -> None:
+def _searched(axes: Axes, entry: Range) -> None:
     """Show all of the range that was searched, not only the values that were tried."""
-    low, high = entry["low"], entry["high"]
-    if entry["log"]:
+    low, high = entry.low, entry.high
+    if entry.log:
         room = (high / low) ** 0.04
         axes.set_xscale("log")
         axes.set_xlim(low / room, high * room)
@@ -112,10 +113,10 @@ def _searched(axes: Axes, entry: Entry) -> None:
             axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
     else:
         axes.set_xlim(low - 0.04 * (high - low), high + 0.04 * (high - low))
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=entry["type"] == "int"))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=entry.type == "int"))
 
 
-def _choices(axes: Axes, key: str, choices: list) -> None:
+def _choices(axes: Axes, key: str, choices: Sequence) -> None:
     axes.set_xticks(range(len(choices)), [str(choice) for choice in choices])
     axes.set_xlim(-0.5, len(choices) - 0.5)
 
