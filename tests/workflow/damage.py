@@ -91,7 +91,8 @@ def run(folder: Path, *arguments: str, limit: int = 0) -> tuple[int, str]:
                 for descriptor in (1, 2):
                     os.dup2(output.fileno(), descriptor)
                 # pytest has put files of its own in their place
-                sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
+                sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+                sys.stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115
                 os.environ |= {"ADKD_CACHE": "cache", "ADKD_LEASE_DIR": str(folder / "leases")}
                 heed_permissions()
                 sys.argv = ["adkd", *arguments]
