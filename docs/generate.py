@@ -127,13 +127,13 @@ def search_spaces(name: str) -> str:
     return table(("searched", *(f"{variant} space" for variant in spaces)), rows)
 
 
-def entry_text(entry: Mapping[str, Any] | None) -> str:
+def entry_text(entry: space.Range | space.Choice | None) -> str:
     """One setting of a space in words."""
     if entry is None:
         return ""
-    if entry["type"] == "choice":
-        return ", ".join(value_text(choice) for choice in entry["choices"])
-    return f"{value_text(entry['low'])} to {value_text(entry['high'])}{', log' if entry['log'] else ''}"
+    if isinstance(entry, space.Choice):
+        return ", ".join(map(value_text, entry.choices))
+    return f"{value_text(entry.low)} to {value_text(entry.high)}{', log' * entry.log}"
 
 
 def training() -> Iterator[tuple[str, ...]]:
