@@ -7,8 +7,10 @@ CORES ?= all
 CONFIG ?=
 # Root of the results.
 RESULTS := $(or $(ADKD_RESULTS),results)
+# Snakemake reads config files before the workflow can say what is wrong with one.
+CHECK_CONFIG = $(if $(CONFIG),$(BIN)/adkd plan --dry-run $(addprefix --config ,$(CONFIG)) > /dev/null && )
 # The option --configfile comes first, because it takes all words up to the next option as config files.
-SNAKEMAKE = $(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES)
+SNAKEMAKE = $(CHECK_CONFIG)$(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run published fidelity cost ablations sweep tuning report test test-fast check bench lint docs schema clean

@@ -151,7 +151,11 @@ def summary(
 
 
 @app.command(rich_help_panel=CHECK)
-def plan(config: Config = None, root: Root = None) -> None:
+def plan(
+    config: Config = None,
+    root: Root = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Write nothing.")] = False,
+) -> None:
     """Check a config, write the spec of every run that it asks for, and count them."""
     from collections import Counter
 
@@ -160,7 +164,7 @@ def plan(config: Config = None, root: Root = None) -> None:
     from adkd.plan.plan import build
 
     planned = build(validate(_config(config)), _results(root))
-    if any(planned.changes()) or planned.unplanned():
+    if not dry_run and (any(planned.changes()) or planned.unplanned()):
         with claimed(planned.results.root, beside_jobs=True):
             planned.write()
     for stage, count in Counter(spec.stage for spec in planned.specs.values()).items():

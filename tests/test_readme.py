@@ -56,7 +56,9 @@ def test_make_hands_config_files_and_targets_to_snakemake_as_what_they_are(make,
         text=True,
         check=True,
     )
-    commands = [shlex.split(line) for line in shown.stdout.splitlines() if line.startswith(".venv/bin/snakemake")]
+    lines = [line.split(" > /dev/null && ") for line in shown.stdout.splitlines() if ".venv/bin/snakemake" in line]
+    assert {check for check, _ in lines} == {".venv/bin/adkd plan --dry-run --config one.yaml --config two.yaml"}
+    commands = [shlex.split(command) for _, command in lines]
     parsed = [get_argument_parser().parse_args(command[1:]) for command in commands]
     assert any(list(arguments.targets) == targets for arguments in parsed), shown.stdout
     for arguments in parsed:

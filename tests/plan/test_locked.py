@@ -49,6 +49,13 @@ def test_beside_a_run_a_plan_may_be_repeated_but_not_changed(planned, tmp_path):
     assert files(root) != before
 
 
+def test_a_dry_run_writes_nothing(tmp_path):
+    done = CliRunner().invoke(app, ["plan", "-c", "tiny", "--dry-run", "--root", str(tmp_path / "results")])
+    assert done.exit_code == 0
+    assert "student" in done.output
+    assert not (tmp_path / "results").exists()
+
+
 @pytest.mark.parametrize("config", [{"tasks": ["sst3"]}, {"sweeps": {"trials": 0}}])
 def test_a_wrong_config_leaves_nothing_behind(config, tmp_path):
     with pytest.raises(InputError):
