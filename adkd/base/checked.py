@@ -104,7 +104,9 @@ def checked_bytes(path: Path, command: str) -> bytes:
         refuse_changed(path, digest, f"{' '.join(written.split())[:200]} ({beside})", command)
     for was, name in (line.split("  ", 1) for line in others):
         source = Path(os.path.normpath(path.parent / name))
-        if source.exists() and files.sha256(source) != was:
+        with reading(source, command):
+            changed = source.exists() and files.sha256(source) != was
+        if changed:
             what = f"{path} is stale: {source} was changed since ({beside})"
             raise InputError(what, remedy=f"rebuild it with: {command}")
     return content

@@ -223,6 +223,10 @@ def test_a_file_is_stale_when_what_it_was_made_from_has_changed(tmp_path):
     assert f"{path} is stale: {source} was changed" in caught.value.what
     source.unlink()
     assert checked_bytes(path, "adkd tables") == b"adkd,0.5\n"
+    source.mkdir()
+    with pytest.raises(InputError, match="cannot be read") as caught:
+        checked_bytes(path, "adkd tables")
+    assert str(source) in caught.value.what
 
 
 def test_no_byte_of_a_report_can_change_unnoticed(tmp_path):
