@@ -85,8 +85,9 @@ class Sealed(Record):
 
     def file_text(self) -> str:
         """The content of the file that holds the record: with its checksum."""
-        text = self.text()
-        return json_text(self.as_json() | {"sha256": hashlib.sha256(text.encode()).hexdigest()})
+        unsealed = json_text(self.as_json() | {"sha256": ""}).encode()
+        digest = hashlib.sha256(without_seal(unsealed)).hexdigest()
+        return _SEAL.sub(f' "sha256": "{digest}",\n'.encode(), unsealed, count=1).decode()
 
     @classmethod
     def parsed(cls, content: bytes, path: Path, command: str) -> Self:

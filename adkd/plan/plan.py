@@ -6,6 +6,7 @@ which is part of the spec.
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from adkd.plan.results import Change, Results
 from adkd.plan.specs import StudySpec
 from adkd.plan.stages import ANALYSES, STAGES
 from adkd.plan.studies import studies
+
+WRITERS = 16
+"""Number of threads that write the files of a plan."""
 
 
 class AnalysisSpec(Record):
@@ -145,8 +149,9 @@ class Plan:
         Grids that are no longer planned are removed, since the page shows every ablation with a grid. Specs stay: they
         are inputs of nothing.
         """
-        for change in self.changes():
-            change.write()
+        # Every file waits for the disk, which threads do together.
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(Change.write, self.changes()))
         for file in self.unplanned():
             file.unlink()
 

@@ -1,6 +1,7 @@
 """Gathers the metrics of every run into one table, the waist between running and analysing."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from adkd.analysis.stats.predictions import stored_columns
 from adkd.base.errors import Diverged, InputError, missing
 from adkd.data.metrics import answers, are_constant, floors, library
 from adkd.data.tasks import task
-from adkd.plan.grid import TEACHER, Grid, Run
+from adkd.plan.grid import TEACHER, Grid, Run, predictions_on
 from adkd.plan.specs import StudentSpec, TeacherSpec
 
 FILE = "scores.csv"
@@ -88,7 +89,8 @@ def _rows(grid: Grid, run: Run) -> list[tuple]:
             for metric in task(run.task).metrics:
                 if metric not in scores:
                     raise InputError(f'the report of {run.result} has no "{metric}" on "{split}"', remedy=remedy)
-            best, constant = _checked(grid, run, split, scores)
+            file = report.file(grid.results.directory(run.result), predictions_on(split))
+            best, constant = _checked(grid, run, split, scores, file)
             for metric in task(run.task).metrics:
                 about = (*costs, best[metric], CONSTANT if constant else "")
                 rows.append((run.method, run.task, run.seed, split, metric, scores[metric], *about))
@@ -116,14 +118,15 @@ def finished_runs(grid: Grid) -> tuple[Run, ...]:
     return tuple(run for run in grid.runs if (run.method, run.task, run.seed) not in failed)
 
 
-def _checked(grid: Grid, run: Run, split: str, recorded: Mapping[str, float | None]) -> tuple[dict[str, float], bool]:
-    """Scores of the best constant answer, and whether the stored predictions are constant.
+def _checked(
+    grid: Grid, run: Run, split: str, recorded: Mapping[str, float | None], file: Path
+) -> tuple[dict[str, float], bool]:
+    """Scores of the best constant answer, and whether the predictions stored in ``file`` are constant.
 
     Raises:
         InputError: scores differ from those of the stored predictions by scikit-learn and scipy.
     """
     remedy = f"rebuild it with: {grid.command(run)}"
-    file = grid.stored_predictions(run, split)
     columns = stored_columns(file)
     logits = np.stack([columns[f"logit_{number}"] for number in range(task(run.task).outputs)], axis=1)
     labels = columns["label"]
