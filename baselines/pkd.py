@@ -8,8 +8,9 @@ Departures:
 
 * For regression, which the paper does not treat, the squared error between the two outputs replaces the divergence.
 * The config decides how the student is initialised, for all methods alike. The paper takes the first layers of BERT.
-* The released code trains in the order of the file, without shuffling, and selects by accuracy on MRPC and QQP, where
-  we select by F1. The sizes of both were not measured.
+* The released code trains in the order of the file, without shuffling. With it students of 1,000 examples of SST-2 got
+  0.4 points more (95 % interval -0.2 to 1.1, nine seeds).
+* The released code selects by accuracy on MRPC and QQP, where we select by F1. The size of that was not measured.
 * The released code optimises by Adam without bias correction, as the settings ``bias_correction``, ``adam_epsilon`` and
   ``clip_by`` of ``paper.yaml`` do. Its steps on RTE are on average 3.5 times as long as those of the defaults.
 """

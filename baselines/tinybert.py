@@ -20,7 +20,8 @@ Departures:
 * The classifier reads the pooled state. The code applies a ReLU to it first, which sets its negative entries to 0: half
   of them, and 29 % of its norm (a teacher of 6 x 384 on SST-2). A classifier of transformers could not represent this,
   so a saved model would give other answers.
-* The best epoch is kept. The code evaluates every 100 steps and keeps the best of these by accuracy or correlation.
+* The best epoch is kept. The code evaluates every 100 steps and keeps the best of these by accuracy or correlation. In
+  two runs on SST-2 with five such evaluations an epoch, the best was 0.0 and 0.3 points above the best epoch.
 * Every epoch ends with a smaller batch where the batch size does not divide the examples. The code skips that batch: up
   to one step an epoch.
 """
